@@ -1,0 +1,101 @@
+"""Answers to questions, from observed state alone. Nothing here can act."""
+
+from collections.abc import Sequence
+
+from edge_agent.core.command import Ask, Query
+from edge_agent.core.entity import Entity, Reading, Value
+from edge_agent.core.outcome import join_names, say_number, sentence, unit_of
+from edge_agent.core.registry import Registry
+from edge_agent.core.state import Observed, StateStore
+
+
+def answer(query: Query, registry: Registry, state: StateStore) -> str:
+    """The sentence that answers a question about the entities of its target."""
+    entities = [
+        registry.entities[entity_id]
+        for entity_id in query.target.entities
+        if entity_id in registry.entities
+    ]
+    if query.ask is Ask.STATE:
+        return _states(query, entities, registry, state)
+    known = [
+        (entity, seen)
+        for entity in entities
+        if (seen := state.get(entity.id, query.attribute)) is not None and seen.value is not None
+    ]
+    if not known:
+        return sentence(f"I do not know: nothing was heard from {_names(entities, registry)} yet")
+    matching = [entity for entity, seen in known if seen.value == query.value]
+    unsure = " as far as I know" if any(seen.stale for _, seen in known) else ""
+    return sentence(_summary(query, matching, len(known), registry) + unsure)
+
+
+def _summary(query: Query, matching: Sequence[Entity], known: int, registry: Registry) -> str:
+    names = _names(matching, registry)
+    verb = "is" if len(matching) == 1 else "are"
+    match query.ask:
+        case Ask.COUNT:
+            listed = f": {names}" if matching else ""
+            return f"{len(matching)} of {known} {verb} {query.value}{listed}"
+        case Ask.ANY:
+            return (
+                f"yes, {names} {verb} {query.value}" if matching else f"no, none is {query.value}"
+            )
+        case _:
+            return f"{names} {verb} {query.value}" if matching else f"none is {query.value}"
+
+
+def _states(query: Query, entities: Sequence[Entity], registry: Registry, state: StateStore) -> str:
+    sentences = [
+        sentence(_state(entity, query, registry, state)) for entity in entities[:_MOST_SPOKEN]
+    ]
+    if len(entities) > _MOST_SPOKEN:
+        sentences.append(f"And {len(entities) - _MOST_SPOKEN} more.")
+    return " ".join(sentences) or "I found nothing like that."
+
+
+_MOST_SPOKEN = 5
+
+
+def _state(entity: Entity, query: Query, registry: Registry, state: StateStore) -> str:
+    name = registry.spoken_name(entity.id)
+    capability = entity.capability(query.attribute)
+    seen = state.get(entity.id, query.attribute)
+    if not state.available(entity.id):
+        last = _last(seen, unit_of(capability))
+        return f"the {name} cannot be reached{last}"
+    if seen is None or seen.value is None:
+        return f"I do not know the {query.attribute} of the {name}"
+    value = say_number(seen.value, unit_of(capability))
+    known = "last known as" if seen.stale else "is"
+    if query.value is not None:
+        return _yes_no(name, value, seen, query)
+    plain = query.attribute in {"power", "opening", "lock", "state"} or (
+        capability is not None
+        and isinstance(capability.domain, Reading)
+        and query.attribute in name
+    )
+    subject = f"the {name}" if plain else f"the {name} {query.attribute}"
+    return f"{subject} {known} {value}"
+
+
+def _yes_no(name: str, value: str, seen: Observed, query: Query) -> str:
+    yes = "yes" if seen.value == query.value else "no"
+    if seen.stale:
+        return f"{yes}, as far as I know: the {name} was last seen {value}"
+    return f"{yes}, the {name} is {value}"
+
+
+def _last(seen: Observed | None, unit: str) -> str:
+    if seen is None or seen.value is None:
+        return ""
+    return f"; it was last seen {say_number(seen.value, unit)}"
+
+
+def _names(entities: Sequence[Entity], registry: Registry) -> str:
+    return join_names([registry.spoken_name(entity.id) for entity in entities])
+
+
+def text_of(value: Value | None) -> str:
+    """A value for a person, `unknown` where there is none."""
+    return "unknown" if value is None else say_number(value)

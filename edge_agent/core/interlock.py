@@ -1,0 +1,92 @@
+"""Vehicle rules that hold for every origin: a table over speed, gear and parking brake.
+
+A missing, stale or unreadable input is unsafe. Sources of the rules: contract section 4 and the
+COVESA VSS paths they name.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from edge_agent.core.command import Command
+from edge_agent.core.entity import Value
+from edge_agent.core.state import StateStore
+
+MAX_AGE = 2.0
+"""Seconds after which an interlock input counts as stale."""
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """A signal that must be seen within bounds, or be one of the listed values."""
+
+    signal: str
+    """Name in the table of inputs: `speed`, `gear`, `parking_brake`."""
+    at_most: float | None = None
+    one_of: tuple[str, ...] = ()
+    otherwise: str = ""
+    """The clause that explains a refusal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Commands on these entities, attributes and values need every requirement."""
+
+    entities: tuple[str, ...]
+    """Entity ids, with * and ?."""
+    attributes: tuple[str, ...]
+    values: tuple[str, ...]
+    """Spoken values that are restricted; `*` is every value."""
+    requirements: tuple[Requirement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """Where an interlock reads a signal: the entity and attribute that carry it."""
+
+    entity: str
+    attribute: str
+
+
+def check(
+    command: Command,
+    rules: Sequence[Rule],
+    inputs: Mapping[str, Input],
+    state: StateStore,
+    now: float,
+    *,
+    max_age: float = MAX_AGE,
+) -> str | None:
+    """Why a command is unsafe at this moment, or None. Asked again at every send."""
+    for rule in rules:
+        if not _applies(rule, command):
+            continue
+        for requirement in rule.requirements:
+            source = inputs.get(requirement.signal)
+            seen = state.fresh(source.entity, source.attribute, now, max_age) if source else None
+            if seen is None:
+                return f"the {requirement.signal.replace('_', ' ')} is not known"
+            if not _satisfied(requirement, seen):
+                return requirement.otherwise
+    return None
+
+
+def _applies(rule: Rule, command: Command) -> bool:
+    return (
+        any(fnmatchcase(command.entity, pattern) for pattern in rule.entities)
+        and (command.attribute in rule.attributes or "*" in rule.attributes)
+        and ("*" in rule.values or str(command.value) in rule.values or _opens(rule, command))
+    )
+
+
+def _opens(rule: Rule, command: Command) -> bool:
+    # A position above closed is as open as the word.
+    return "open" in rule.values and not isinstance(command.value, str) and command.value > 0
+
+
+def _satisfied(requirement: Requirement, seen: Value) -> bool:
+    if requirement.one_of:
+        return str(seen) in requirement.one_of
+    if requirement.at_most is None or isinstance(seen, str):
+        return False
+    return abs(seen) <= requirement.at_most  # NaN fails every comparison, as it must
