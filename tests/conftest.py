@@ -1,6 +1,6 @@
 """The real broker of the tests: mosquitto, on a port and in a folder of its own."""
 
-import datetime
+import datetime as dt
 import ipaddress
 import os
 import shutil
@@ -205,7 +205,7 @@ def _certificate(
     *,
     days: float,
 ) -> x509.Certificate:
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     authority = name == issuer
     try:
         alternative: x509.GeneralName = x509.IPAddress(ipaddress.ip_address(name))
@@ -217,8 +217,8 @@ def _certificate(
         .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)]))
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=2))
-        .not_valid_after(now + datetime.timedelta(days=days))
+        .not_valid_before(now - dt.timedelta(days=2))
+        .not_valid_after(now + dt.timedelta(days=days))
         .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
         .add_extension(x509.SubjectAlternativeName([alternative]), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)

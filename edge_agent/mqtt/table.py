@@ -1,4 +1,8 @@
-"""The one table of subscriptions: what changed, and which lane a topic belongs to."""
+"""The one table of subscriptions: what changed, and which lane a topic belongs to.
+
+A wildcard that also covers a command topic is left out: the broker would deliver each command
+twice, and a command without an id would act twice.
+"""
 
 from collections.abc import Iterable, Iterator
 from typing import Final
@@ -21,11 +25,12 @@ class SubscriptionTable:
             try:
                 check_filter(entry.topic_filter)
             except MqttError as error:
-                self.invalid[entry.topic_filter] = f"no subscription: {error}"
+                self.invalid[entry.topic_filter] = f"no subscription to {entry.topic_filter!r}: {error}"
                 continue
             known = self._entries.get(entry.topic_filter)
             if known is None or _PRECEDENCE[entry.lane] < _PRECEDENCE[known.lane]:
                 self._entries[entry.topic_filter] = entry
+        self._leave_out_overlaps()
         self._wild = sorted(
             (entry for entry in self._entries.values() if _is_wild(entry.topic_filter)),
             key=lambda entry: _PRECEDENCE[entry.lane],
@@ -46,14 +51,23 @@ class SubscriptionTable:
     def lane_of(self, topic: str) -> Lane | None:
         """Return the lane of a topic; None when nobody asked for it.
 
-        Where several filters match, REQUEST wins over DISCOVERY and that over STATE, so that no
-        other subscription can take the retained-message guard off a command topic.
+        Where several filters match, DISCOVERY wins over STATE.
         """
         exact = self._entries.get(topic)
         lanes = [exact.lane] if exact is not None else []
         wild = (e.lane for e in self._wild if filter_matches(e.topic_filter, topic))
         lanes.extend(lane for lane in (next(wild, None),) if lane is not None)
         return min(lanes, key=_PRECEDENCE.__getitem__, default=None)
+
+    def _leave_out_overlaps(self) -> None:
+        requests = [f for f, entry in self._entries.items() if entry.lane is Lane.REQUEST]
+        for topic_filter in [f for f in self._entries if _is_wild(f)]:
+            for request in requests:
+                if request != topic_filter and filter_matches(topic_filter, request):
+                    self._entries.pop(topic_filter, None)
+                    self.invalid[topic_filter] = (
+                        f"no subscription to {topic_filter!r}: it covers the commands on {request!r}"
+                    )
 
 
 def _is_wild(topic_filter: str) -> bool:
