@@ -1,0 +1,226 @@
+"""Everything that can be spoken of in one registry snapshot, and which of it a sentence may mean.
+
+A sentence is decoded against a bounded number of targets, chosen by likeness to its words, so the
+work does not grow with the home. Choosing here only narrows; the model decides among them.
+"""
+
+import heapq
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from itertools import islice
+
+from edge_agent.core.command import Target
+from edge_agent.core.entity import Area, Entity, Floor, Group, Kind
+from edge_agent.core.names import fold
+from edge_agent.core.registry import Registry
+from edge_agent.language.wording import kind_words
+
+NAMES = 12
+"""How many names, areas and floors together a sentence is decoded against, at most."""
+
+_UNCOUNTED = {Kind.SENSOR, Kind.TRACKER, Kind.BUTTON, Kind.NUMBER, Kind.SELECT, Kind.TEXT}
+"""Kinds that are spoken of by name only: "all buttons" is nobody's wish."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """A target with what may be done with it."""
+
+    target: Target
+    words: tuple[str, ...]
+    """Folded words of its phrase, for the search."""
+    question_only: bool = False
+    plural: bool = False
+    """Written in the plural: "which lights are on"."""
+
+
+class Vocabulary:
+    """The names and places of one registry snapshot, indexed by word."""
+
+    def __init__(self, registry: Registry) -> None:
+        """Indexes the snapshot: linear in the number of names, no model involved."""
+        self.registry = registry
+        self._named: list[Spoken | Area | Floor] = []
+        self._by_kind: dict[Kind, list[Entity]] = defaultdict(list)
+        by_name: dict[str, list[Entity]] = defaultdict(list)
+        for entity in registry.entities.values():
+            for name in entity.names:
+                by_name[fold(name)].append(entity)
+            if not entity.diagnostic and entity.kind not in _UNCOUNTED:
+                self._by_kind[entity.kind].append(entity)
+        for name, entities in by_name.items():
+            ids = tuple(dict.fromkeys(entity.id for entity in entities))
+            self._named.append(Spoken(Target(name, ids), tuple(name.split())))
+        for group in registry.groups.values():
+            self._named.extend(self._group(group))
+        self._named.extend(registry.areas.values())
+        self._named.extend(registry.floors.values())
+        self._index: dict[str, list[int]] = defaultdict(list)
+        for number, named in enumerate(self._named):
+            for word in set(_words_of(named)):
+                self._index[stem(word)].append(number)
+        total = len(self._named)
+        self._weight = {
+            word: math.log(1 + total / len(numbers)) for word, numbers in self._index.items()
+        }
+
+    def candidates(self, text: str, area: Area | None, *, most: int = NAMES) -> tuple[Spoken, ...]:
+        """The targets that a sentence said in `area` is decoded against.
+
+        Names are those most like the sentence; kinds ("the light", "all blinds") are always
+        there, with the areas and floors that the sentence mentions.
+        """
+        ranked = self._ranked(text, area, most)
+        mentioned = [named for named in ranked if isinstance(named, Area)]
+        floors = [named for named in ranked if isinstance(named, Floor)]
+        found: dict[tuple[str, bool], Spoken] = {}
+        said = {stem(word) for word in fold(text).split()}
+        for spoken in (
+            *(named for named in ranked if isinstance(named, Spoken)),
+            *(spoken for place in mentioned for spoken in self._in_area(place, said)),
+            *(spoken for floor in floors for spoken in self._on_floor(floor, said)),
+            *self._kinds(area, said),
+            *self._whole(),
+        ):
+            found.setdefault((spoken.target.phrase, spoken.question_only), spoken)
+        return tuple(found.values())
+
+    def named(self, ids: Iterable[str]) -> tuple[Spoken, ...]:
+        """The targets for exactly these entities, for the answer to "which one?"."""
+        return tuple(
+            Spoken(Target(fold(phrase), (entity_id,)), tuple(fold(phrase).split()))
+            for entity_id in ids
+            for phrase in {self.registry.spoken_name(entity_id), *self._areal(entity_id)}
+        )
+
+    def _areal(self, entity_id: str) -> Iterable[str]:
+        area = self.registry.area_of(entity_id)
+        return area.names if area else ()
+
+    def _ranked(
+        self, text: str, area: Area | None, most: int
+    ) -> Sequence[Spoken | Area | Floor]:
+        scores: dict[int, float] = defaultdict(float)
+        for word in {stem(word) for word in fold(text).split()}:
+            for known, likeness in self._alike(word):
+                for number in self._index[known]:
+                    scores[number] += self._weight[known] * likeness
+        for number in scores:
+            words = {stem(word) for word in _words_of(self._named[number])}
+            whole = sum(self._weight[word] for word in words)
+            scores[number] *= 1 + scores[number] / whole  # a name said in full beats a longer one
+            if area is not None and self._is_in(self._named[number], area):
+                scores[number] *= 1.1
+        ranked = heapq.nlargest(most, scores, key=scores.__getitem__)
+        missing = (number for number in range(len(self._named)) if number not in scores)
+        ranked.extend(islice(missing, most - len(ranked)))
+        return [self._named[number] for number in ranked]
+
+    def _alike(self, word: str) -> Iterable[tuple[str, float]]:
+        if word in self._index:
+            return ((word, 1.0),)
+        if len(word) < 4:
+            return ()
+        # Misspelt or misheard: only for words that are no word of any name.
+        return ((near, 0.7) for near in get_close_matches(word, self._index, n=3, cutoff=0.75))
+
+    def _is_in(self, named: Spoken | Area | Floor, area: Area) -> bool:
+        if isinstance(named, Spoken):
+            return any(
+                self.registry.entities[entity_id].area == area.id
+                for entity_id in named.target.entities
+                if entity_id in self.registry.entities
+            )
+        return isinstance(named, Area) and named.id == area.id
+
+    def _group(self, group: Group) -> Iterable[Spoken]:
+        members = tuple(member for member in group.members if member in self.registry.entities)
+        for name in group.names:
+            phrase = fold(name)
+            yield Spoken(Target(phrase, members, collective=True), tuple(phrase.split()))
+
+    def _in_area(self, area: Area, said: set[str]) -> Iterable[Spoken]:
+        everything: list[str] = []
+        for kind, entities in self._by_kind.items():
+            members = [entity for entity in entities if entity.area == area.id]
+            if members:
+                for name in area.names:
+                    yield from _kind_targets(f"{fold(name)} ", kind, members, said)
+        for entity in self.registry.entities.values():
+            if entity.area == area.id and not entity.diagnostic:
+                everything.append(entity.id)
+        lights = [entity.id for entity in self._by_kind[Kind.LIGHT] if entity.area == area.id]
+        for name in area.names:
+            phrase = fold(name)
+            words = tuple(phrase.split())
+            if lights:
+                yield Spoken(Target(phrase, tuple(lights), collective=True), words)
+            yield Spoken(
+                Target(phrase, tuple(everything), collective=True), words, question_only=True
+            )
+
+    def _on_floor(self, floor: Floor, said: set[str]) -> Iterable[Spoken]:
+        areas = {area.id for area in self.registry.areas.values() if area.floor == floor.id}
+        for kind, entities in self._by_kind.items():
+            members = [entity for entity in entities if entity.area in areas]
+            if members:
+                for name in floor.names:
+                    yield from _kind_targets(f"{fold(name)} ", kind, members, said)
+
+    def _kinds(self, area: Area | None, said: set[str]) -> Iterable[Spoken]:
+        for kind, entities in self._by_kind.items():
+            here = [entity for entity in entities if area and entity.area == area.id]
+            yield from _kind_targets("", kind, here or entities, said, decided=bool(here))
+            free = [entity for entity in entities if not entity.security]
+            for _, plural in _nouns(kind, said):
+                phrase = f"all {plural}"
+                if free:
+                    target = Target(phrase, tuple(e.id for e in free), collective=True)
+                    yield Spoken(target, tuple(phrase.split()))
+
+    def _whole(self) -> Iterable[Spoken]:
+        ids = tuple(
+            entity.id
+            for entities in self._by_kind.values()
+            for entity in entities
+            if not entity.security
+        )
+        if ids:
+            yield Spoken(Target("everything", ids, collective=True), ("everything",))
+
+
+def _kind_targets(
+    prefix: str, kind: Kind, members: Sequence[Entity], said: set[str], *, decided: bool = True
+) -> Iterable[Spoken]:
+    ids = tuple(entity.id for entity in members)
+    # A place decides among several lights, never among several locks.
+    collective = decided and not any(entity.security for entity in members)
+    for singular, plural in _nouns(kind, said):
+        phrases = {prefix + singular: False, prefix + plural: True}
+        for phrase, is_plural in phrases.items():
+            target = Target(phrase, ids, collective=collective)
+            yield Spoken(target, tuple(phrase.split()), plural=is_plural)
+        if not collective:
+            # Questions about several locks are harmless.
+            target = Target(prefix + plural, ids, collective=True)
+            yield Spoken(target, tuple(plural.split()), question_only=True, plural=True)
+
+
+def _nouns(kind: Kind, said: set[str]) -> Sequence[tuple[str, str]]:
+    first, *others = kind_words(kind)
+    return [first, *(pair for pair in others if stem(pair[0].split()[0]) in said)]
+
+
+def _words_of(named: Spoken | Area | Floor) -> tuple[str, ...]:
+    if isinstance(named, Spoken):
+        return named.words
+    return tuple(word for name in named.names for word in fold(name).split())
+
+
+def stem(word: str) -> str:
+    """A word without punctuation and plural, for comparing words of names and sentences."""
+    word = "".join(char for char in word if char.isalnum())
+    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
