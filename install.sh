@@ -331,7 +331,7 @@ start_release() {
     die "the service does not start, see above: mend it, then run this again."
   fi
   trap - EXIT
-  find "$PREFIX/releases" -mindepth 1 -maxdepth 1 ! -path "$release" ! -path "${previous:-/}" \
+  find "$PREFIX/releases" -mindepth 1 -maxdepth 1 ! -path "$release" ! -path "${previous:-$release}" \
     -exec rm -rf -- {} +
 }
 
@@ -365,11 +365,11 @@ wheels() {
 remove_service() {
   if [[ -e $UNITS/edge-agent.service ]]; then
     systemctl disable --now --quiet edge-agent
+    systemctl reset-failed edge-agent 2>/dev/null || true # a failed unit cannot be cleaned
     systemctl clean --what=state --what=cache --what=runtime edge-agent
   fi
   rm -rf -- "$UNITS/edge-agent.service" "$UNITS/edge-agent.service.d" "$COMMAND" "$PREFIX"
   systemctl daemon-reload
-  systemctl reset-failed edge-agent 2>/dev/null || true
 }
 
 uninstall() {

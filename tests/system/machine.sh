@@ -17,7 +17,7 @@ base_tree() {
   printf '%s\n' "$tree"
 }
 
-# fresh_copy BASE NAME: prints the path of a new copy of a base tree, with the host's network set-up.
+# fresh_copy BASE NAME: prints the path of a new copy of a base tree that has the host's network.
 fresh_copy() {
   local tree=$CACHE/$SUITE-$2.trial file
   rm -rf -- "$tree"
