@@ -16,8 +16,8 @@ from edge_agent.errors import DeviceError
 Values: TypeAlias = dict[str, Any]
 """Attribute -> value; a value is whatever the device's firmware would keep."""
 
-_DECIMAL = re.compile(r"-?\d+(\.\d+)?")
-_WHOLE = re.compile(r"-?\d+")
+_DECIMAL = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,12})?")
+_WHOLE = re.compile(r"-?[0-9]{1,12}")
 
 
 class Accept(Protocol):

@@ -16,8 +16,21 @@ from edge_agent.sim.accept import accept_from
 from edge_agent.sim.device import Device, Motion
 
 _DEVICE_KEYS = frozenset(
-    ("name", "area", "style", "base", "device_form", "entities", "values", "commands")
-    + ("reports", "motions", "cycles", "online", "offline")
+    {
+        "name",
+        "area",
+        "style",
+        "base",
+        "device_form",
+        "entities",
+        "values",
+        "commands",
+        "reports",
+        "motions",
+        "cycles",
+        "online",
+        "offline",
+    }
 )
 
 
