@@ -5,6 +5,7 @@ paho does not. Nothing is queued while it is down: a command that comes late is 
 Knows no devices and no commands; what comes in goes to the inbox.
 """
 
+import socket
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -19,6 +20,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from edge_agent.errors import MqttError
+from edge_agent.mqtt.backoff import Backoff
 from edge_agent.mqtt.connection import Cause, Connection, Ending, Events
 from edge_agent.mqtt.explain import explain_code
 from edge_agent.mqtt.inbox import Inbox
@@ -29,8 +31,8 @@ from edge_agent.mqtt.topics import MAX_TOPIC_BYTES, check_topic
 
 _LOG = structlog.get_logger(__name__)
 _STOP_TIME: Final = 1.0  # seconds that stop() may take
+_PROBE_TIME: Final = 2.0  # seconds
 _SILENT_TWICE: Final = 2  # one unanswered CONNECT may be a broker that is being restarted
-_MAX_TAKEOVERS: Final = 4  # each doubles the wait, up to 16 times backoff_max
 _MAX_EXPIRY: Final = 0xFFFFFFFF
 
 
@@ -81,7 +83,6 @@ class MqttClient:
         self._birth = birth
         self._on_change = on_change
         self._clock = clock
-        self._random = random
         self._events = Events(
             accepted=self._accepted,
             ready=self._ready,
@@ -102,8 +103,8 @@ class MqttClient:
         )
         self._proven = False
         self._silent = 0
-        self._attempt = 0
-        self._takeovers = 0
+        self._drops = 0
+        self._backoff = Backoff(settings.backoff_min, settings.backoff_max, random)
         self._trouble = "not connected yet"
 
     @property
@@ -216,29 +217,49 @@ class MqttClient:
                 self._link, self._link_accepted = None, False
             del link
             if not self._stopping.is_set():
+                ending = self._recognise_takeover(ending)
                 self._complain(ending)
                 self._stopping.wait(self._delay(ending))
         self._tell(ConnectionEvent(False, self.protocol, "stopped"))
 
+    def _recognise_takeover(self, ending: Ending) -> Ending:
+        """Return the ending, as a takeover where a living broker dropped us twice in short time.
+
+        Needed for 3.1.1, which has no word for it, and for mosquitto 2.0.11, which uses none.
+        """
+        if ending.cause is not Cause.LOST or not self._broker_lives():
+            self._drops = 0
+            return ending
+        soon = ending.lived is not None and ending.lived < self._settings.backoff_max
+        self._drops = self._drops + 1 if soon else 1
+        if self._drops == 1:
+            return ending
+        place, client_id = f"{self._settings.host}:{self._settings.port}", self._settings.client_id
+        sentence = (
+            f"the broker at {place} closes our connection again and again: "
+            f"does another client use the id {client_id!r} too (mqtt.client_id)?"
+        )
+        return Ending(Cause.TAKEOVER, sentence, ending.lived)
+
+    def _broker_lives(self) -> bool:
+        address = (self._settings.host, self._settings.port)
+        try:
+            with socket.create_connection(address, timeout=_PROBE_TIME):
+                return True
+        except OSError:
+            return False
+
     def _delay(self, ending: Ending) -> float:
         """Return how long to wait before the next attempt, in seconds."""
         if ending.cause is Cause.TAKEOVER:
-            self._takeovers = min(self._takeovers + 1, _MAX_TAKEOVERS)
-            longest = self._settings.backoff_max * 2**self._takeovers
-            return self._random.uniform(longest / 2, longest)
-        if self._change_protocol(ending):
-            return 0.0
-        if ending.lived is not None:
-            self._takeovers = 0
-            if ending.lived > self._settings.backoff_min:
-                self._attempt = 0
-        ceiling = min(self._settings.backoff_max, self._settings.backoff_min * 2**self._attempt)
-        self._attempt = min(self._attempt + 1, 30)
-        return self._random.uniform(0.0, ceiling)
+            return self._backoff.after_takeover()
+        if ending.lived is None:
+            return 0.0 if self._change_protocol(ending) else self._backoff.after_failure()
+        return self._backoff.after_loss(ending.lived)
 
     def _change_protocol(self, ending: Ending) -> bool:
         """Turn to 3.1.1 where 5 is refused, and back where that was no help; whether it did."""
-        if self._settings.protocol != "auto" or self._proven or ending.lived is not None:
+        if self._settings.protocol != "auto" or self._proven:
             return False
         if self._protocol == MQTTProtocolVersion.MQTTv311:
             self._protocol = MQTTProtocolVersion.MQTTv5
@@ -268,7 +289,7 @@ class MqttClient:
             return
         self._proven = True
         # A fight over our id is a problem even while we hold it.
-        self._trouble = self._trouble if self._takeovers else ""
+        self._trouble = self._trouble if self._backoff.fighting else ""
         link.publish(*self._birth, qos=1, retain=True)
         _LOG.info("mqtt.connected", protocol=self.protocol)
         self._tell(ConnectionEvent(True, self.protocol, ""))

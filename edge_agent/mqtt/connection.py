@@ -53,6 +53,8 @@ class Cause(StrEnum):
     """It closed the connection without an answer, as brokers without MQTT 5 may."""
     TAKEOVER = "takeover"
     """Another client came with our id."""
+    LOST = "lost"
+    """It stood, and ended without a word."""
     OTHER = "other"
 
 
@@ -236,7 +238,7 @@ class Connection:
                 hint = f" ({self._complaint})" if self._complaint else ""
                 return Cause.SILENT, f"{place} closed the connection without an answer{hint}"
             case None:
-                return Cause.OTHER, f"the connection to {place} was lost"
+                return Cause.LOST, f"the connection to {place} was lost"
             case code if code == TAKEN_OVER:
                 cause = Cause.TAKEOVER
             case code if code == UNSUPPORTED_VERSION:

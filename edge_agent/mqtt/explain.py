@@ -16,7 +16,7 @@ _REASONS: Final = {
     UNSUPPORTED_VERSION: "does not speak this version of MQTT (mqtt.protocol)",
     0x85: "does not accept the client id {client_id!r} (mqtt.client_id)",
     0x86: "refused the user name or password (mqtt.username, mqtt.password)",
-    0x87: "does not authorize {client}: check its access rules and mqtt.username",
+    0x87: "does not authorize {client}: check its access rules, mqtt.username and mqtt.password",
     0x88: "is not available now",
     0x89: "is too busy now",
     0x8A: "has banned {client}",

@@ -66,6 +66,7 @@ class BrokerSettings:
             context = ssl.create_default_context(cafile=self.ca_file)
         except OSError as error:
             raise ConfigError(f"mqtt.ca_file: {self.ca_file}: {_reason(error)}") from error
+        context.sslsocket_class = _TlsSocket
         if self.cert_file is not None:
             # Without a password function OpenSSL would ask on the terminal.
             try:
@@ -104,6 +105,17 @@ class BrokerSettings:
         put("host", parts.hostname)
         put("port", port or _PORTS[parts.scheme])
         put("tls", parts.scheme == "mqtts")
+
+
+class _TlsSocket(ssl.SSLSocket):
+    """A TLS socket that is closed at once when the peers do not come to terms; paho leaves it."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except OSError:
+            self.close()
+            raise
 
 
 def _reason(error: Exception) -> str:

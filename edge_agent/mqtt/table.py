@@ -25,7 +25,9 @@ class SubscriptionTable:
             try:
                 check_filter(entry.topic_filter)
             except MqttError as error:
-                self.invalid[entry.topic_filter] = f"no subscription to {entry.topic_filter!r}: {error}"
+                self.invalid[entry.topic_filter] = (
+                    f"no subscription to {entry.topic_filter!r}: {error}"
+                )
                 continue
             known = self._entries.get(entry.topic_filter)
             if known is None or _PRECEDENCE[entry.lane] < _PRECEDENCE[known.lane]:
@@ -66,7 +68,7 @@ class SubscriptionTable:
                 if request != topic_filter and filter_matches(topic_filter, request):
                     self._entries.pop(topic_filter, None)
                     self.invalid[topic_filter] = (
-                        f"no subscription to {topic_filter!r}: it covers the commands on {request!r}"
+                        f"no subscription to {topic_filter!r}: it covers commands on {request!r}"
                     )
 
 

@@ -1,4 +1,7 @@
 import asyncio
+import contextlib
+import socket
+import threading
 import time
 from collections.abc import Callable
 from random import Random
@@ -47,6 +50,9 @@ class Agent:
         """Return the next message; fails the test when none comes."""
         return asyncio.run(asyncio.wait_for(self.inbox.get(*lanes), seconds))
 
+    def wait_for_problem(self, words: str) -> None:
+        wait_for(lambda: any(words in problem for problem in self.client.problems))
+
     def waiting(self) -> int:
         return sum(self.inbox.stats().depth.values())
 
@@ -68,3 +74,103 @@ def agent():
 @pytest.fixture
 def until():
     return wait_for
+
+
+class FakeBroker:
+    """A broker that answers as it is told; for what mosquitto cannot be made to do.
+
+    `connack` gets the protocol level of a CONNECT and returns the packet to answer with, b"" to
+    close the connection, or None to say nothing. `suback` is the reason code for every filter.
+    """
+
+    def __init__(self, connack: Callable[[int], bytes | None], suback: int = 0) -> None:
+        self.levels: list[int] = []
+        self._connack = connack
+        self._suback = suback
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.url = f"mqtt://127.0.0.1:{self._server.getsockname()[1]}"
+        self._sessions: list[socket.socket] = []
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._server.shutdown(socket.SHUT_RDWR)
+        self._server.close()
+        for session in self._sessions:
+            with contextlib.suppress(OSError):
+                session.shutdown(socket.SHUT_RDWR)
+        self._thread.join(5)
+
+    def send(self, packet: bytes) -> None:
+        """Send raw bytes to the newest session."""
+        self._sessions[-1].sendall(packet)
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                session, _ = self._server.accept()
+            except OSError:
+                return
+            self._sessions.append(session)
+            with session, contextlib.suppress(OSError, EOFError):
+                self._serve(session)
+
+    def _serve(self, session: socket.socket) -> None:
+        level = 0
+        while True:
+            kind, body = _read_packet(session)
+            if kind == 0x10:
+                level = body[6]
+                self.levels.append(level)
+                answer = self._connack(level)
+                if answer == b"":
+                    return
+                session.sendall(answer or b"")
+            elif kind == 0x80:
+                properties = b"\x00" if level == 5 else b""
+                filters = _count_filters(body[2 + len(properties) :])
+                codes = bytes([self._suback]) * filters
+                answer = body[:2] + properties + codes
+                session.sendall(bytes([0x90, len(answer)]) + answer)
+
+
+def _read_packet(session: socket.socket) -> tuple[int, bytes]:
+    def read(count: int) -> bytes:
+        data = b""
+        while len(data) < count:
+            piece = session.recv(count - len(data))
+            if not piece:
+                raise EOFError
+            data += piece
+        return data
+
+    kind, length, shift = read(1)[0], 0, 0
+    while True:
+        byte = read(1)[0]
+        length |= (byte & 127) << shift
+        shift += 7
+        if byte < 128:
+            return kind & 0xF0, read(length)
+
+
+def _count_filters(body: bytes) -> int:
+    count = 0
+    while body:
+        body = body[2 + int.from_bytes(body[:2], "big") + 1 :]
+        count += 1
+    return count
+
+
+@pytest.fixture
+def fake_broker():
+    """Return a function that starts a FakeBroker, which ends with the test."""
+    brokers: list[FakeBroker] = []
+
+    def start(connack: Callable[[int], bytes | None], suback: int = 0) -> FakeBroker:
+        brokers.append(FakeBroker(connack, suback))
+        return brokers[-1]
+
+    yield start
+    for broker in brokers:
+        broker.close()
