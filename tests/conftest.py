@@ -150,7 +150,7 @@ def start_mosquitto(
 
     yield start
     for broker in brokers:
-        broker.stop()
+        broker.kill()
 
 
 @pytest.fixture
