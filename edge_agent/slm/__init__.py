@@ -1,0 +1,1 @@
+"""The language model in tinygrad: GGUF file, tokenizer, network, constrained decoding."""

@@ -132,9 +132,8 @@ def check_tensors(file: GgufFile, config: LlamaConfig) -> None:
         if (tensor := file.tensors.get(name)) is None:
             raise ModelError(f"{file.path}: tensor {name!r} is missing")
         if tensor.shape != shape:
-            raise ModelError(
-                f"{file.path}: tensor {name!r} has the shape {list(tensor.shape)}, not {list(shape)}"
-            )
+            found = f"has the shape {list(tensor.shape)}, not {list(shape)}"
+            raise ModelError(f"{file.path}: tensor {name!r} {found}")
     # A bias or a rotation table that we left out would make the model speak nonsense.
     if extra := sorted(file.tensors.keys() - expected.keys()):
         raise ModelError(f"{file.path}: tensor {extra[0]!r} is not part of a plain Llama")

@@ -64,12 +64,12 @@ def _half(data: UOp, row: UOp, block: UOp, at: int) -> UOp:
 
 
 def keep(x: Tensor) -> Tensor:
-    """x [T, features] as memory that `multiply` can read; it is computed once."""
+    """Activations [T, features] as memory that `multiply` can read; it is computed once."""
     return x.T.contiguous().T if x.shape[0] >= WIDE else x.contiguous()
 
 
 def multiply(x: Tensor, matrix: Matrix) -> Tensor:
-    """x [T, columns] times the matrix's transpose: [T, rows]."""
+    """Activations [T, columns] times the matrix's transpose: [T, rows]."""
     count = int(x.shape[0])
     wide = count >= WIDE
 
@@ -82,14 +82,14 @@ def multiply(x: Tensor, matrix: Matrix) -> Tensor:
         if wide:
             product = low * x[at, token] + high * x[at + HALF, token]
             stored = out[row, token].store(product.reduce(block, lane, arg=Ops.ADD))
-            opts = (Opt(OptOps.UPCAST, 1, WIDE), Opt(OptOps.UPCAST, 0, 2))
+            opts = [Opt(OptOps.UPCAST, 1, WIDE), Opt(OptOps.UPCAST, 0, 2)]
         else:
             product = low * x[token, at] + high * x[token, at + HALF]
             lanes = product.reduce(block, arg=Ops.ADD)  # a SIMD accumulator of 16
             stored = out[token, row].store(lanes.reduce(lane, arg=Ops.ADD))
-            opts = (Opt(OptOps.UNROLL, 0, 0),)
+            opts = [Opt(OptOps.UNROLL, 0, 0)]
         name = f"matmul_{matrix.kind.name}_{count}_{matrix.rows}_{matrix.columns}"
-        return stored.end(row, token).sink(arg=KernelInfo(name=name, opts_to_apply=opts))
+        return stored.end(row, token).sink(arg=KernelInfo(name=name, opts_to_apply=tuple(opts)))
 
     shape = (matrix.rows, count) if wide else (count, matrix.rows)
     x = keep(x)

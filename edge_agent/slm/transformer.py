@@ -6,7 +6,6 @@ of the network, on any tinygrad device. It does not know token texts or how a to
 """
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,46 +18,9 @@ from edge_agent.slm.matmul import Matrix, keep, multiply
 
 Floats = NDArray[np.float32]
 
-BUCKETS = (1, 4, 16, 64)  # tokens of a step; fewer are padded to the next of these
+BUCKETS = (1, 4, 16)  # tokens of a step; fewer are padded to the next of these
 HEAD_BUCKETS = (1, 4, 16)  # rows of logits computed at once
 HIDDEN = -1e9  # added to the attention score of a slot that a token must not see
-
-
-class Step(Protocol):
-    """One pass of a language model over its slots: the seam for other implementations."""
-
-    @property
-    def n_ctx(self) -> int:
-        """How many slots the cache has."""
-
-    @property
-    def vocab_size(self) -> int:
-        """How many logits a row has."""
-
-    @property
-    def max_tokens(self) -> int:
-        """The most tokens that one step takes."""
-
-    def step(
-        self,
-        tokens: Sequence[int],
-        positions: Sequence[int],
-        visible: NDArray[np.bool_],
-        start_slot: int,
-        rows: Sequence[int],
-    ) -> Floats:
-        """The logits after some of the tokens, float32 [len(rows), vocab_size].
-
-        Args:
-            tokens: T token ids; token i is written to slot `start_slot + i`.
-            positions: T places in the text, for the rotation.
-            visible: [T, start_slot + T]; whether token i attends to slot j. It must see itself.
-            start_slot: The first slot to write; every slot before it has been written.
-            rows: Indices into `tokens` whose logits are wanted; may be empty.
-        """
-
-    def warm(self) -> None:
-        """Compiles everything, so that no later step has to."""
 
 
 class Transformer:
@@ -176,8 +138,8 @@ class Transformer:
 
     def _body(self, x: Tensor, rotation: Tensor, bias: Tensor, start: UOp) -> Tensor:
         """Final hidden states [T, dim] of embedded tokens [T, dim]; fills slots from `start`."""
-        for layer, cache in enumerate(self._cache):
-            x = keep(x + self._attention(f"blk.{layer}.", cache, x, rotation, bias, start))
+        for layer in range(self._config.layers):
+            x = keep(x + self._attention(layer, x, rotation, bias, start))
             x = keep(x + self._feed_forward(f"blk.{layer}.", x))
         return self._norm("output_norm", x).contiguous()
 
@@ -194,15 +156,16 @@ class Transformer:
         return self._linear(f"{blk}ffn_down", keep(gate.silu() * up))
 
     def _attention(
-        self, blk: str, cache: Tensor, x: Tensor, rotation: Tensor, bias: Tensor, start: UOp
+        self, layer: int, x: Tensor, rotation: Tensor, bias: Tensor, start: UOp
     ) -> Tensor:
+        blk, cache = f"blk.{layer}.", self._cache[layer]
         size, count, groups = self._config.head_dim, x.shape[0], self._config.kv_heads
         x = self._norm(f"{blk}attn_norm", x)
         query, key, value = (
             self._linear(f"{blk}attn_{part}", x).reshape(count, -1, size).transpose(0, 1)
             for part in "qkv"
         )
-        query = _rotate(query, rotation).reshape(groups, -1, count, size)
+        query = _rotate(query, rotation).contiguous().reshape(groups, -1, count, size)
         new = Tensor.stack(_rotate(key, rotation), value).cast(dtypes.float16)
         slots = cache[:, :, start : start + count]
         filled = Tensor(cache.uop.after(slots.uop.store(new.uop)))[:, :, : start + count]
@@ -222,4 +185,5 @@ def _rotate(x: Tensor, rotation: Tensor) -> Tensor:
 
 
 def _numpy(x: Tensor) -> Floats:
-    return x.numpy()
+    found: Floats = x.numpy()
+    return found
