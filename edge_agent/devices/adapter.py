@@ -40,6 +40,10 @@ class Adapter(Protocol):
         """Every topic that `messages` may publish to: nothing else here moves a device."""
         ...
 
+    def known(self) -> Changes:
+        """What is known without any message, from the configuration; asked once, at the start."""
+        ...
+
     def discover(self, topic: str, payload: bytes) -> Changes:
         """What a discovery message changes; damaged ones end in `Changes.problems`."""
         ...

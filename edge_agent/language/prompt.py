@@ -4,7 +4,9 @@ The one place that knows the prompt of the model in use. Names of devices never 
 are data, and live in the grammar alone. The size does not depend on the home.
 """
 
-PREFIX = """\
+from dataclasses import dataclass
+
+_EXAMPLES = """\
 Commands for a smart home and a car. Requests that no command fits are answered with none.
 
 Request: could you switch the desk lamp on please
@@ -43,13 +45,22 @@ Request: if it is above 25 in the attic turn the fan on
 Command: if attic temperature is above 25 then turn on fan
 """
 
-_TAIL = "Request: {text}\nCommand:"
-
 MOST_CHARACTERS = 300
 """A longer sentence is refused before it reaches the model."""
 
 
-def tail(text: str) -> str:
-    """The part of the prompt that changes: the sentence, on one line, in lower case."""
-    line = " ".join(text.split()).casefold()
-    return _TAIL.format(text=line)
+@dataclass(frozen=True, slots=True)
+class PromptFormat:
+    """How one model is asked: the constant part, and the part with the sentence."""
+
+    prefix: str
+    request: str
+    """With `{text}` where the sentence goes."""
+
+    def tail(self, text: str) -> str:
+        """The part that changes: the sentence, on one line, in lower case."""
+        return self.request.replace("{text}", " ".join(text.split()).casefold())
+
+
+EXAMPLES = PromptFormat(_EXAMPLES, "Request: {text}\nCommand:")
+"""For a model that was not trained on our language: it continues a list of examples."""

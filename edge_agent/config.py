@@ -1,0 +1,417 @@
+"""The configuration of one device: YAML in, a frozen Config out.
+
+Every error names the file, the key and what is legal there. A file may extend another one;
+`--set a.b=value` overrides any key.
+"""
+
+import os
+import sys
+import socket
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import msgspec
+import yaml
+
+from edge_agent.core.entity import Origin, Risk
+from edge_agent.core.interlock import MAX_AGE
+from edge_agent.core.policy import Verdict
+from edge_agent.errors import ConfigError
+
+_MOST_EXTENDS = 8
+_MAX_BYTES = 4 << 20
+
+
+class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    pass
+
+
+class AgentConfig(_Section, frozen=True, kw_only=True):
+    """`agent`: who this daemon is and how long it waits."""
+
+    id: str = ""
+    """The node in its topics; empty: the host's name."""
+    confirm_timeout: float = 2.0
+    """Seconds that a device has to confirm a command."""
+    request_timeout: float = 30.0
+    """Seconds after which a request that still waits is dropped and reported."""
+    area: str | None = None
+    """Area of a speaker who names none."""
+
+
+class BoardConfig(_Section, frozen=True, kw_only=True):
+    """`board`: what the hardware has to give."""
+
+    threads: int = 0
+    """Threads of the model; 0: one for each physical core."""
+    memory_mb: int = 1024
+    """Budget for the whole daemon; a model file that is bigger is refused."""
+
+
+class ModelConfig(_Section, frozen=True, kw_only=True):
+    """`model`: which language model."""
+
+    name: str = "smollm2-135m-instruct"
+    file: str | None = None
+    """A GGUF file instead of the one that belongs to `name`."""
+    sha256: str | None = None
+    context: int = 1024
+    """Tokens that prompt and answer may take together."""
+
+
+class MqttConfig(_Section, frozen=True, kw_only=True):
+    """`mqtt`: the broker."""
+
+    url: str = "mqtt://127.0.0.1:1883"
+    client_id: str | None = None
+    username: str | None = None
+    password_file: str | None = None
+    ca_file: str | None = None
+    cert_file: str | None = None
+    key_file: str | None = None
+    keepalive: int = 30
+    protocol: Literal["auto", "5", "3.1.1"] = "auto"
+    backoff_max: float = 60.0
+    response_prefixes: tuple[str, ...] = ("edge-agent/",)
+    """Where a Response Topic may point to."""
+
+
+class HomeAssistantConfig(_Section, frozen=True, kw_only=True):
+    """`devices.homeassistant`: MQTT discovery."""
+
+    enabled: bool = True
+    prefix: str = "homeassistant"
+
+
+class DevicesConfig(_Section, frozen=True, kw_only=True):
+    """`devices`: where devices come from."""
+
+    homeassistant: HomeAssistantConfig = HomeAssistantConfig()
+
+
+class FloorConfig(_Section, frozen=True, kw_only=True):
+    """An item of `home.floors`."""
+
+    name: str
+    aliases: tuple[str, ...] = ()
+
+
+class AreaConfig(_Section, frozen=True, kw_only=True):
+    """An item of `home.areas`."""
+
+    name: str
+    floor: str | None = None
+    aliases: tuple[str, ...] = ()
+
+
+class GroupConfig(_Section, frozen=True, kw_only=True):
+    """An item of `home.groups`."""
+
+    name: str
+    members: tuple[str, ...]
+    """Entity ids."""
+    aliases: tuple[str, ...] = ()
+
+
+class EntityConfig(_Section, frozen=True, kw_only=True):
+    """An item of `home.entities`: what is added to a discovered entity."""
+
+    name: str | None = None
+    area: str | None = None
+    aliases: tuple[str, ...] = ()
+    hidden: bool = False
+
+
+class HomeConfig(_Section, frozen=True, kw_only=True):
+    """`home`: what discovery does not tell."""
+
+    floors: dict[str, FloorConfig] = {}
+    areas: dict[str, AreaConfig] = {}
+    groups: dict[str, GroupConfig] = {}
+    entities: dict[str, EntityConfig] = {}
+
+
+class SignalConfig(_Section, frozen=True, kw_only=True):
+    """An item of `vehicle.signals`: one COVESA VSS signal."""
+
+    path: str
+    datatype: str
+    type: Literal["actuator", "sensor", "attribute"] = "actuator"
+    min: float | None = None
+    max: float | None = None
+    allowed: tuple[str, ...] = ()
+    unit: str = ""
+    name: str | None = None
+    zone: str | None = None
+    aliases: tuple[str, ...] = ()
+    state_topic: str | None = None
+    command_topic: str | None = None
+
+
+class VehicleConfig(_Section, frozen=True, kw_only=True):
+    """`vehicle`: signals, one by one or a whole VSS export with an allow-list."""
+
+    signals: tuple[SignalConfig, ...] = ()
+    tree: str | None = None
+    """A JSON export of vss-tools."""
+    allow: tuple[str, ...] = ()
+    """Paths of the tree that are used; `*` matches anything."""
+
+
+class RequirementConfig(_Section, frozen=True, kw_only=True):
+    """What an interlock asks of one input."""
+
+    signal: Literal["speed", "gear", "parking_brake"]
+    at_most: float | None = None
+    one_of: tuple[str, ...] = ()
+    otherwise: str
+
+
+class InterlockConfig(_Section, frozen=True, kw_only=True):
+    """An item of `policy.interlocks`."""
+
+    entities: tuple[str, ...]
+    attributes: tuple[str, ...] = ("*",)
+    values: tuple[str, ...] = ("*",)
+    requires: tuple[RequirementConfig, ...]
+
+
+class PolicyConfig(_Section, frozen=True, kw_only=True):
+    """`policy`: who may do what."""
+
+    command: dict[Risk, Verdict] = {}
+    voice: dict[Risk, Verdict] = {}
+    deny: tuple[str, ...] = ()
+    confirm: tuple[str, ...] = ()
+    pin_file: str | None = None
+    interlocks: tuple[InterlockConfig, ...] = ()
+    interlock_inputs: dict[str, str] = {}
+    """Name of an input (speed, gear, parking_brake) -> VSS path that carries it."""
+    interlock_max_age: float = MAX_AGE
+
+    def of(self, origin: Origin) -> Mapping[Risk, Verdict]:
+        """The verdicts that are set for an origin."""
+        return self.voice if origin is Origin.VOICE else self.command
+
+
+class LogConfig(_Section, frozen=True, kw_only=True):
+    """`log`."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Config(_Section, frozen=True, kw_only=True):
+    """Everything that one firmware config says."""
+
+    agent: AgentConfig = AgentConfig()
+    board: BoardConfig = BoardConfig()
+    model: ModelConfig = ModelConfig()
+    mqtt: MqttConfig = MqttConfig()
+    devices: DevicesConfig = DevicesConfig()
+    home: HomeConfig = HomeConfig()
+    vehicle: VehicleConfig = VehicleConfig()
+    policy: PolicyConfig = PolicyConfig()
+    log: LogConfig = LogConfig()
+    mqtt_password: str | None = None
+    """Filled from `mqtt.password_file` or the service manager's credentials."""
+    pin: str | None = None
+    """Filled from `policy.pin_file` or the service manager's credentials."""
+
+    @property
+    def node(self) -> str:
+        """The agent's id in its topics."""
+        return self.agent.id or socket.gethostname()
+
+
+_SECRETS = ("mqtt_password", "pin")
+
+_T = TypeVar("_T")
+
+
+def load_config(
+    path: Path,
+    overrides: Sequence[str] = (),
+    *,
+    environ: Mapping[str, str] = os.environ,
+) -> Config:
+    """The configuration in a file, with what it extends and the overrides on top.
+
+    Args:
+        path: The YAML file.
+        overrides: `key.path=value`, the value in YAML.
+        environ: Where $CREDENTIALS_DIRECTORY is looked up.
+
+    Raises:
+        ConfigError: A file, a key or a value is wrong; the text names it and what is legal.
+    """
+    merged = _merged(path, ())
+    for override in overrides:
+        _override(merged, override)
+    for secret in _SECRETS:
+        if secret in merged:
+            raise ConfigError(f"{path}: {secret}: unknown key; secrets come from files")
+    config = _convert(merged, Config, str(path))
+    _check(config, path)
+    return msgspec.structs.replace(
+        config,
+        mqtt_password=_secret(config.mqtt.password_file, "mqtt-password", environ, path),
+        pin=_secret(config.policy.pin_file, "pin", environ, path),
+    )
+
+
+def config_directories(beside: Path) -> tuple[Path, ...]:
+    """Where an extended config is looked for, in order."""
+    package = Path(__file__).resolve().parent
+    prefix = Path(sys.prefix)
+    return (
+        beside,
+        package.parent / "firmware_configs",
+        prefix / "share" / "edge-agent" / "firmware_configs",
+    )
+
+
+def _merged(path: Path, chain: tuple[Path, ...]) -> dict[str, Any]:
+    if path in chain or len(chain) > _MOST_EXTENDS:
+        raise ConfigError(f"{chain[-1]}: extends: {path.name} leads back to itself")
+    document = _read(path)
+    parent = document.pop("extends", None)
+    if parent is None:
+        return document
+    if not isinstance(parent, str):
+        raise ConfigError(f"{path}: extends: must be the name of one file")
+    for directory in config_directories(path.parent):
+        if (directory / parent).is_file():
+            return _over(_merged(directory / parent, (*chain, path)), document)
+    looked = ", ".join(str(directory) for directory in config_directories(path.parent))
+    raise ConfigError(f"{path}: extends: there is no {parent} in {looked}")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise ConfigError(f"{path}: is bigger than {_MAX_BYTES >> 20} MiB")
+        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueLoader)  # noqa: S506 - a SafeLoader
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: is not YAML: {' '.join(str(error).split())}") from error
+    if document is None:
+        return {}
+    if not isinstance(document, dict) or not all(isinstance(key, str) for key in document):
+        raise ConfigError(f"{path}: must be a mapping of sections: {', '.join(_sections())}")
+    return document
+
+
+class _UniqueLoader(yaml.SafeLoader):
+    """Refuses a key that is given twice, where YAML would silently keep the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key_node, _ in node.value:
+            key = key_node.value
+            if key in seen:
+                raise yaml.MarkedYAMLError(
+                    problem=f"key {key!r} is given twice", problem_mark=key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def _over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        if isinstance(value, dict) and isinstance(merged.get(key), dict):
+            merged[key] = _over(merged[key], value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def _override(merged: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        raise ConfigError(f"--set {override}: must be key.path=value")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set {key}: {text!r} is not a YAML value") from error
+    *sections, last = key.split(".")
+    place = merged
+    for section in sections:
+        inner = place.setdefault(section, {})
+        if not isinstance(inner, dict):
+            raise ConfigError(f"--set {key}: {section} is a value, not a section")
+        place = inner
+    place[last] = value
+
+
+def _convert(document: Mapping[str, Any], kind: type[_T], where: str) -> _T:
+    try:
+        return msgspec.convert(document, kind)
+    except msgspec.ValidationError as error:
+        message = str(error)
+        text, _, place = message.partition(" - at `$")
+        place = place.strip("`.") or "top level"
+        raise ConfigError(f"{where}: {place}: {text}{_legal(text, place)}") from error
+
+
+def _legal(text: str, place: str) -> str:
+    """The keys that are legal where an unknown one stood."""
+    if "unknown field" not in text:
+        return ""
+    struct: Any = Config
+    for part in place.split("."):
+        name = part.split("[")[0]
+        fields = {field.name: field.type for field in msgspec.structs.fields(struct)}
+        found = fields.get(name)
+        if found is not None and isinstance(found, type) and issubclass(found, msgspec.Struct):
+            struct = found
+    legal = [name for name in struct.__struct_fields__ if name not in _SECRETS]
+    return f"; legal here: {', '.join(legal)}" if struct is not Config or place == "top level" else ""
+
+
+def _sections() -> list[str]:
+    return ["extends", *(name for name in Config.__struct_fields__ if name not in _SECRETS)]
+
+
+def _check(config: Config, path: Path) -> None:
+    def positive(key: str, value: float) -> None:
+        if not 0 < value < float("inf"):
+            raise ConfigError(f"{path}: {key}: {value:g} must be more than 0")
+
+    positive("agent.confirm_timeout", config.agent.confirm_timeout)
+    positive("agent.request_timeout", config.agent.request_timeout)
+    positive("policy.interlock_max_age", config.policy.interlock_max_age)
+    positive("board.memory_mb", config.board.memory_mb)
+    if config.board.threads < 0:
+        raise ConfigError(f"{path}: board.threads: must be 0 (all cores) or more")
+    if any(char in config.node for char in "+#/$\0") or not config.node.isprintable():
+        raise ConfigError(f"{path}: agent.id: {config.node!r} may not contain + # / $")
+    for name, area in config.home.areas.items():
+        if area.floor is not None and area.floor not in config.home.floors:
+            floors = ", ".join(config.home.floors) or "none are defined"
+            raise ConfigError(f"{path}: home.areas.{name}.floor: {area.floor!r}; legal: {floors}")
+    for index, rule in enumerate(config.policy.interlocks):
+        for requirement in rule.requires:
+            if requirement.at_most is None and not requirement.one_of:
+                raise ConfigError(
+                    f"{path}: policy.interlocks[{index}].requires: needs at_most or one_of"
+                )
+
+
+def _secret(
+    file: str | None, credential: str, environ: Mapping[str, str], path: Path
+) -> str | None:
+    if file is not None:
+        try:
+            return Path(file).read_text(encoding="utf-8").strip() or None
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path}: {file}: cannot be read: {error}") from error
+    directory = environ.get("CREDENTIALS_DIRECTORY")
+    if directory is None:
+        return None
+    try:
+        return (Path(directory) / credential).read_text(encoding="utf-8").strip() or None
+    except (OSError, UnicodeDecodeError):
+        return None  # every credential is optional

@@ -1,0 +1,123 @@
+"""Checks on what was said that can only narrow what the daemon may do.
+
+A guard may force the question root, ask back or refuse. None of them picks an action: that is the
+model's part, and what it picks is measured against these.
+"""
+
+import re
+
+from edge_agent.core.command import Plan, Step
+from edge_agent.language.numbers import numbers_in
+
+_STOP = frozenset(
+    "stop,stop it,stop that,cancel,cancel that,cancel it,abort,never mind,nevermind,forget it,"
+    "forget that,forget about it".split(",")
+)
+_YES = frozenset(
+    "yes,yes please,yeah,yep,yup,sure,ok,okay,correct,right,do it,go ahead,please do,confirm,"
+    "yes do it,that's right,exactly,of course,affirmative".split(",")
+)
+_NO = frozenset(
+    "no,no thanks,nope,nah,don't,do not,negative,wrong,no don't,neither,none,better not".split(",")
+)
+
+_LEAD_IN = re.compile(
+    r"^(?:(?:hey|hi|hello|ok|okay|so|and|well|um|uh|er|please|now|sorry|excuse me|quick question)"
+    r"[\s,]+)+"
+)
+_ASKS = re.compile(
+    r"^(?:what(?:'?s|'?re)?|which|who(?:'?s|se)?|where(?:'?s)?|when(?:'?s)?|why|how(?:'?s)?|is|are"
+    r"|was|were|did|does|has|had|am|any|isn'?t|aren'?t|wasn'?t|didn'?t|doesn'?t|hasn'?t|should"
+    r"|shall|(?:do|have)\s+(?:i|you|we|they|the|any|my|our))\b"
+)
+_WONDERS = re.compile(
+    r"\b(?:tell me|let me know|check|see|find out|know|wonder(?:ing)?|remember|say|ask(?:ing)?)\s+"
+    r"(?:me\s+)?(?:if|whether|what|which|who|where|when|why|how)\b"
+)
+_POLITE = re.compile(r"^(?:can|could|will|would|won'?t)\s+(?:you|u|someone|we|i)\b")
+_POLITE_TAG = re.compile(r"\b(?:please|will you|would you|could you|can you|ok|okay)\s*\?+\s*$")
+
+_NEGATION = re.compile(
+    r"\b(?:do\s?n[o']?t|do not|never|not|no need|no longer|must ?n'?t|should ?n'?t|need ?n'?t"
+    r"|won'?t|can'?t|cannot|leave)\b"
+)
+_NO_NEGATION = re.compile(r"\b(?:do\s?n'?t|do not|never) (?:forget|hesitate)\b|\bnot? (?:only|bad)\b")
+
+_LATER = re.compile(
+    r"\b(?:tomorrow|tonight|later|soon|until|till|every|daily|before|afterwards?|sunset|sunrise"
+    r"|midnight|noon|o'?clock|[ap]m"
+    r"|(?:in|for|after|within)\s+(?:\w+\s+){1,4}?(?:second|minute|hour|day|week|sec|min)s?"
+    r"|(?:half an|an?) hour|at (?:\d|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve))"
+    r"\b"
+)
+_CONDITION = re.compile(r"\b(?:if|when|whenever|once|unless|in case|as soon as|as long as|while)\b")
+_EXCEPTION = re.compile(r"\b(?:except|apart from|other than|but not|besides|excluding|all but)\b")
+
+
+def plain(text: str) -> str:
+    """A sentence as the guards compare it: lower case, straight quotes, single spaces."""
+    return " ".join(text.casefold().replace("\u2019", "'").split())
+
+
+def is_stop(text: str) -> bool:
+    """Whether the whole sentence only calls the daemon off."""
+    return plain(text).strip(" .!,") in _STOP
+
+
+def yes_or_no(text: str) -> bool | None:
+    """What a whole sentence answers to a yes-no question; None if it is neither."""
+    bare = plain(text).strip(" .!,").replace(",", "")
+    if bare in _YES:
+        return True
+    return False if bare in _NO else None
+
+
+def is_question(text: str) -> bool:
+    """Whether a sentence asks: it is then decoded from the root that cannot act."""
+    bare = _LEAD_IN.sub("", plain(text))
+    if _ASKS.search(bare) or _WONDERS.search(bare):
+        return True
+    if not bare.endswith("?"):
+        return False
+    return not (_POLITE.search(bare) or _POLITE_TAG.search(bare))
+
+
+def is_conditional(text: str) -> bool:
+    """Whether a sentence may contain a condition."""
+    return bool(_CONDITION.search(plain(text)))
+
+
+def unheeded(text: str, plan: Plan) -> str | None:
+    """What a sentence says that its plan has no place for, as a clause; None if nothing.
+
+    A plan that leaves out a "not", a time, a condition, an exception or a number is not what was
+    said, however sure the model is.
+    """
+    bare = plain(text)
+    if _NEGATION.search(_NO_NEGATION.sub("", bare)):
+        return "I heard a not"
+    if _LATER.search(bare):
+        return "I cannot do things at a later time"
+    if _CONDITION.search(bare) and not all(action.condition for action in plan.actions):
+        return "I did not understand the condition"
+    if _EXCEPTION.search(bare):
+        return "I cannot make exceptions"
+    if numbers_in(bare) and not _uses_a_number(plan, numbers_in(bare)):
+        return "I am not sure about the number"
+    return None
+
+
+def _uses_a_number(plan: Plan, said: tuple[float, ...]) -> bool:
+    used: set[float] = set()
+    for action in plan.actions:
+        value = action.value
+        if isinstance(value, Step) and value.amount is not None:
+            used.add(value.amount)
+        elif isinstance(value, float | int):
+            used.add(float(value))
+        elif isinstance(value, str):
+            used.update(numbers_in(value))
+        used.update(numbers_in(action.target.phrase))
+        if action.condition is not None and not isinstance(action.condition.value, str):
+            used.add(action.condition.value)
+    return bool(used.intersection(said)) or said == (1.0,)

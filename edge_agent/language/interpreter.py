@@ -1,0 +1,210 @@
+"""A sentence in, its meaning out: prompt, constrained decode, confidence.
+
+Knows the model only as something that scores token paths, and the home only as a vocabulary.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from edge_agent.core.command import Meaning, Plan, Query, Refusal
+from edge_agent.core.entity import Area, Risk, Text
+from edge_agent.core.registry import Registry
+from edge_agent.language.grammar import Grammar, Node, Slots, compile_grammar, meaning
+from edge_agent.language.guards import is_conditional, is_question, plain
+from edge_agent.language.numbers import numbers_in
+from edge_agent.language.prompt import MOST_CHARACTERS, PromptFormat
+from edge_agent.language.vocabulary import Spoken, Vocabulary
+
+_MOST_TOKENS = 64
+_WIDTH = 4
+_LONGEST_TEXT = 5  # words of a list item
+
+
+class Path(Protocol):
+    """A decoded token path."""
+
+    @property
+    def tokens(self) -> Sequence[int]:
+        """The tokens, with the end token."""
+        ...
+
+    @property
+    def logprob(self) -> float:
+        """Sum of the raw log-probabilities of its tokens."""
+        ...
+
+    @property
+    def finished(self) -> bool:
+        """Whether it came to an end of the grammar."""
+        ...
+
+
+class LanguageModel(Protocol):
+    """What the interpreter needs of a model: token ids and scores, no tensors."""
+
+    def encode(self, text: str, /) -> Sequence[int]:
+        """Token ids of a text; never a special token."""
+        ...
+
+    def text(self, tokens: Sequence[int], /) -> str:
+        """The text of token ids."""
+        ...
+
+    def decode(
+        self,
+        prompt: Sequence[int],
+        start: Node,
+        *,
+        width: int,
+        max_tokens: int,
+        cancelled: Callable[[], bool],
+    ) -> Sequence[Path]:
+        """The best paths through the automaton from `start`, best first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Turns raw scores of one model with one prompt into confidences, and says what is enough.
+
+    The confidence of the best reading is `sigmoid(bias + weight * (score - refusal * share))`,
+    with the refusal's own score: what is likelier than doing nothing is likelier to be meant.
+    """
+
+    bias: float
+    weight: float
+    share: float
+    act: Mapping[Risk, float]
+    """Confidence from which a command of this risk class is carried out; below, it is asked."""
+    ask: float
+    """Confidence below which a reading is not even worth a question."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a sentence was taken to mean."""
+
+    meaning: Meaning
+    confidence: float
+    """0 to 1."""
+    said: str = ""
+    """The meaning in the output language, for logs and events."""
+
+
+class Interpreter:
+    """Understands sentences with one model, one prompt format and one calibration."""
+
+    def __init__(
+        self, model: LanguageModel, prompt: PromptFormat, calibration: Calibration
+    ) -> None:
+        """Encodes the constant part of the prompt once."""
+        self.calibration = calibration
+        self._model = model
+        self._prompt = prompt
+        self._prefix = tuple(model.encode(prompt.prefix))
+        self._end = model.encode("\n")[0]
+
+    def warm(self, cancelled: Callable[[], bool] = lambda: False) -> None:
+        """Put the constant part of the prompt into the model's cache."""
+        vocabulary = Vocabulary(Registry())
+        self.read("hello", vocabulary, None, cancelled)
+
+    def read(
+        self,
+        text: str,
+        vocabulary: Vocabulary,
+        area: Area | None,
+        cancelled: Callable[[], bool],
+        *,
+        among: Sequence[Spoken] | None = None,
+    ) -> Reading:
+        """What a sentence means in this home.
+
+        Args:
+            text: The sentence.
+            vocabulary: The names of the snapshot it is decided against.
+            area: Where the speaker is, which decides about "the light".
+            cancelled: Asked between the steps of the model; a true answer ends the decode.
+            among: Only these targets may be meant: the options of a question that was asked.
+        """
+        if len(text) > MOST_CHARACTERS:
+            return Reading(Refusal("the sentence is too long"), 1.0)
+        targets = vocabulary.candidates(text, area) if among is None else among
+        slots = Slots(
+            targets, numbers_in(text), _texts(text, targets, vocabulary), is_conditional(text)
+        )
+        grammar = compile_grammar(vocabulary.registry, slots, self._model.encode, self._end)
+        root = grammar.questions if is_question(text) else grammar.commands
+        prompt = (*self._prefix, *self._model.encode(self._prompt.tail(text)))
+        paths = self._model.decode(
+            prompt, root, width=_WIDTH, max_tokens=_MOST_TOKENS, cancelled=cancelled
+        )
+        return self._choose(root, [path for path in paths if path.finished])
+
+    def _choose(self, root: Node, paths: Sequence[Path]) -> Reading:
+        refusal = -_HOPELESS
+        best: Path | None = None
+        for path in paths:
+            if isinstance(meaning(root, path.tokens), Refusal):
+                refusal = max(refusal, path.logprob)
+            elif best is None or path.logprob > best.logprob:
+                best = path
+        if best is None:
+            return Reading(Refusal(), 1.0)
+        known = self.calibration
+        evidence = known.bias + known.weight * (best.logprob - known.share * refusal)
+        confidence = 1 / (1 + math.exp(-max(-30.0, min(30.0, evidence))))
+        understood = meaning(root, best.tokens)
+        said = self._model.text(best.tokens).strip()
+        if confidence < known.ask:
+            return Reading(Refusal(), 1 - confidence, said)
+        return Reading(understood, confidence, said)
+
+
+_HOPELESS = 12.0  # nats: a refusal that did not even reach the beam
+
+
+def _texts(text: str, targets: Sequence[Spoken], vocabulary: Vocabulary) -> list[str]:
+    entities = vocabulary.registry.entities
+    takes_text = any(
+        isinstance(capability.domain, Text) and capability.settable
+        for spoken in targets
+        for entity_id in spoken.target.entities
+        if entity_id in entities
+        for capability in entities[entity_id].capabilities
+    )
+    if not takes_text:
+        return []
+    words = plain(text).strip(" .!?").split()
+    return [
+        " ".join(words[start : start + length])
+        for length in range(1, _LONGEST_TEXT + 1)
+        for start in range(len(words) - length + 1)
+    ]
+
+
+def risk_of(plan: Plan, registry: Registry) -> Risk:
+    """The highest risk class among the commands that a plan may come down to."""
+    order = list(Risk)
+    risks = [
+        capability.risk_of(action.value if isinstance(action.value, str | float) else "*")
+        for action in plan.actions
+        for entity_id in action.target.entities
+        if (entity := registry.entities.get(entity_id)) is not None
+        and (capability := entity.capability(action.attribute)) is not None
+    ]
+    return max(risks, key=order.index, default=Risk.COMFORT)
+
+
+__all__ = [
+    "Calibration",
+    "Grammar",
+    "Interpreter",
+    "LanguageModel",
+    "Path",
+    "Query",
+    "Reading",
+    "risk_of",
+]

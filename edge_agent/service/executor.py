@@ -1,0 +1,150 @@
+"""Carries out accepted commands and finds out what became of them.
+
+A command is confirmed by an observation that is newer than its sending, and by nothing else.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from edge_agent.core.accept import Rejected
+from edge_agent.core.command import Command
+from edge_agent.core.entity import Value
+from edge_agent.core.interlock import Input, Rule, check
+from edge_agent.core.outcome import Outcome, Result, say_number, unit_of
+from edge_agent.devices.adapter import Outgoing
+from edge_agent.errors import DeviceError, PlanError
+from edge_agent.service.devices import Devices
+
+COMMAND_EXPIRY = 5
+"""Seconds after which the broker must drop a command that it could not deliver."""
+
+
+class Publisher(Protocol):
+    """What the executor needs of the link to the broker."""
+
+    def publish(
+        self, topic: str, payload: bytes, *, qos: int = 1, expiry: int | None = None
+    ) -> bool:
+        """Send now or never; returns whether it was taken."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Interlocks:
+    """The vehicle's rules and where their inputs come from."""
+
+    rules: tuple[Rule, ...] = ()
+    inputs: dict[str, Input] | None = None
+    max_age: float = 2.0
+
+
+class Executor:
+    """Sends commands and waits for the devices."""
+
+    def __init__(
+        self,
+        devices: Devices,
+        publisher: Publisher,
+        interlocks: Interlocks,
+        clock: Callable[[], float],
+        confirm_timeout: float,
+    ) -> None:
+        """Keeps what it works with; does nothing yet."""
+        self._devices = devices
+        self._publisher = publisher
+        self._interlocks = interlocks
+        self._clock = clock
+        self._confirm_timeout = confirm_timeout
+
+    def unsafe(self, command: Command) -> str | None:
+        """Why an interlock forbids a command at this moment, or None."""
+        return check(
+            command,
+            self._interlocks.rules,
+            self._interlocks.inputs or {},
+            self._devices.state,
+            self._clock(),
+            max_age=self._interlocks.max_age,
+        )
+
+    async def execute(
+        self, commands: Sequence[Command | Rejected], cancelled: Callable[[], bool]
+    ) -> list[Result]:
+        """Send commands in order; wait until each has its outcome or time is up.
+
+        Args:
+            commands: In the order they were said; rejected ones keep their place.
+            cancelled: A true answer keeps what was not sent yet from being sent.
+
+        Returns:
+            A result for every command, in the same order.
+        """
+        results: list[Result | None] = []
+        sent: dict[int, tuple[Command, float]] = {}
+        for index, command in enumerate(commands):
+            if isinstance(command, Rejected):
+                wanted = Command(command.entity, command.attribute, "")
+                results.append(Result(wanted, Outcome.REFUSED, command.reason))
+                continue
+            reason = "cancelled before it was sent" if cancelled() else self._obstacle(command)
+            at = self._clock()
+            if reason is None:
+                reason = self._send(command)
+            if reason is not None:
+                results.append(Result(command, Outcome.REFUSED, reason))
+            elif not self._reports(command):
+                results.append(Result(command, Outcome.SENT))
+            else:
+                results.append(None)
+                sent[index] = (command, at)
+        await self._devices.until(
+            lambda: cancelled() or all(self._confirmed(*waiting) for waiting in sent.values()),
+            self._confirm_timeout,
+        )
+        return [result or self._judge(*sent[index]) for index, result in enumerate(results)]
+
+    def _obstacle(self, command: Command) -> str | None:
+        if not self._devices.state.available(command.entity):
+            return "it cannot be reached"
+        return self.unsafe(command)
+
+    def _send(self, command: Command) -> str | None:
+        try:
+            messages: tuple[Outgoing, ...] = self._devices.messages(command)
+        except (DeviceError, PlanError) as error:
+            return str(error)
+        for message in messages:
+            if not self._publisher.publish(
+                message.topic, message.payload, qos=1, expiry=COMMAND_EXPIRY
+            ):
+                return "the broker cannot be reached, nothing was sent"
+        return None
+
+    def _reports(self, command: Command) -> bool:
+        entity = self._devices.registry.entities.get(command.entity)
+        capability = entity.capability(command.attribute) if entity else None
+        return capability is not None and capability.readable
+
+    def _confirmed(self, command: Command, sent_at: float) -> bool:
+        observed = self._since(command, sent_at)
+        entity = self._devices.registry.entities.get(command.entity)
+        capability = entity.capability(command.attribute) if entity else None
+        return capability is not None and capability.matches(command.value, observed)
+
+    def _since(self, command: Command, sent_at: float) -> Value | None:
+        seen = self._devices.state.get(command.entity, command.attribute)
+        if seen is None or seen.retained or seen.stale or seen.at < sent_at:
+            return None
+        return seen.value
+
+    def _judge(self, command: Command, sent_at: float) -> Result:
+        if self._confirmed(command, sent_at):
+            return Result(command, Outcome.CONFIRMED)
+        last = self._devices.state.get(command.entity, command.attribute)
+        if last is None or last.value is None:
+            return Result(command, Outcome.TIMEOUT)
+        entity = self._devices.registry.entities.get(command.entity)
+        capability = entity.capability(command.attribute) if entity else None
+        reason = f"it was last seen {say_number(last.value, unit_of(capability))}"
+        return Result(command, Outcome.TIMEOUT, reason, observed=last.value)
