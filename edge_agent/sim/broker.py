@@ -1,17 +1,23 @@
 """An MQTT broker inside this process, so that the demo needs nothing installed.
 
-It speaks MQTT 3.1.1 only and listens on 127.0.0.1 alone.
+It speaks MQTT 3.1.1 only and listens on 127.0.0.1 alone. amqtt keeps the sessions; the sockets are
+kept here, because amqtt leaves those of connected clients open when it shuts down.
 """
 
 import asyncio
 import logging
-import socket
 import threading
+from contextlib import suppress
 from typing import Any, Self
 
 from edge_agent.errors import MqttError
 
 HOST = "127.0.0.1"
+
+_CONFIG = {
+    "listeners": {"default": {"type": "external"}},
+    "plugins": {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}},
+}
 
 
 class EmbeddedBroker:
@@ -19,43 +25,42 @@ class EmbeddedBroker:
 
     def __init__(self, port: int = 0) -> None:
         """Prepare a broker on `port`; 0 takes a free one."""
-        self._port = port or _free_port()
-        self._loop = asyncio.new_event_loop()
+        self._port = port
         self._thread = threading.Thread(target=self._serve, name="embedded-broker", daemon=True)
-        self._broker: Any = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._listening = threading.Event()
+        self._error: Exception | None = None
+        self._clients: dict[asyncio.StreamWriter, asyncio.Task[Any] | None] = {}
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """Where it listens, once it is started."""
         return f"mqtt://{HOST}:{self._port}"
 
     def start(self, timeout: float = 10.0) -> Self:
         """Listen; MqttError where amqtt is missing or the port is taken."""
-        try:
-            from amqtt.broker import Broker  # noqa: PLC0415 - an extra, and slow to import
-        except ImportError as error:
-            self._end()
-            message = "the demo needs amqtt: pip install 'edge-agent[demo]'"
-            raise MqttError(message) from error
         # Every client that leaves, or tries MQTT 5 first, is a warning to amqtt.
         for name in ("amqtt", "transitions"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         self._thread.start()
-        try:
-            self._broker = self._call(_start(Broker, self._port), timeout)
-        except Exception as error:
-            self._end()
-            raise MqttError(f"{self.url}: the embedded broker did not start: {error}") from error
-        return self
+        if not self._listening.wait(timeout):
+            raise MqttError(f"the embedded broker did not start within {timeout:g} s")
+        match self._error:
+            case None:
+                return self
+            case ImportError():
+                message = "the demo needs amqtt: pip install 'edge-agent[demo]'"
+            case error:
+                message = f"{self.url}: the embedded broker did not start: {error}"
+        raise MqttError(message) from self._error
 
     def stop(self, timeout: float = 5.0) -> None:
         """Close every connection and the listener; stopping twice is fine."""
-        if self._loop.is_closed():
-            return
-        if self._broker is not None:
-            self._call(self._broker.shutdown(), timeout)
-            self._broker = None
-        self._end()
+        if self._loop is not None and self._stop is not None:
+            with suppress(RuntimeError):  # its loop is closed: it has ended by itself
+                self._loop.call_soon_threadsafe(self._stop.set)
+            self._thread.join(timeout)
 
     def __enter__(self) -> Self:
         return self.start()
@@ -63,40 +68,42 @@ class EmbeddedBroker:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def _call(self, work: Any, timeout: float) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout)
-
     def _serve(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._loop.run_forever()
-        left = asyncio.all_tasks(self._loop)
-        for task in left:
-            task.cancel()
-        self._loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
-        self._loop.close()
+        try:
+            asyncio.run(self._live())
+        except Exception as error:
+            self._error = error
+        finally:
+            self._listening.set()
 
-    def _end(self) -> None:
-        if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(2.0)
-        else:
-            self._loop.close()
+    async def _live(self) -> None:
+        from amqtt.adapters import StreamReaderAdapter, StreamWriterAdapter  # noqa: PLC0415
+        from amqtt.broker import Broker  # noqa: PLC0415 - an extra, and slow to import
 
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        broker = Broker(_CONFIG)
 
-async def _start(broker_class: Any, port: int) -> Any:
-    broker = broker_class(
-        {
-            "listeners": {"default": {"type": "tcp", "bind": f"{HOST}:{port}"}},
-            "plugins": {
-                "amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}
-            },
-        }
-    )
-    await broker.start()
-    return broker
+        async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            self._clients[writer] = asyncio.current_task()
+            try:
+                await broker.external_connected(
+                    StreamReaderAdapter(reader), StreamWriterAdapter(writer), "default"
+                )
+            finally:
+                del self._clients[writer]
+                writer.transport.abort()
 
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+        await broker.start()
+        try:
+            server = await asyncio.start_server(connected, HOST, self._port)
+            self._port = server.sockets[0].getsockname()[1]
+            self._listening.set()
+            await self._stop.wait()
+            server.close()
+            tasks = [task for task in self._clients.values() if task is not None]
+            for writer in list(self._clients):
+                writer.transport.abort()
+            if tasks:
+                await asyncio.wait(tasks, timeout=0.3)
+        finally:
+            await broker.shutdown()
