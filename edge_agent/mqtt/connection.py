@@ -50,7 +50,7 @@ class Cause(StrEnum):
     VERSION = "version"
     """The broker does not speak this version of MQTT."""
     SILENT = "silent"
-    """It closed the connection without an answer, as brokers without MQTT 5 may."""
+    """It closed the connection or said nothing, as brokers without MQTT 5 may."""
     TAKEOVER = "takeover"
     """Another client came with our id."""
     LOST = "lost"
@@ -101,6 +101,7 @@ class Connection:
         self._lock = threading.Lock()
         self._outstanding = 0
         self._pending: dict[int, Sequence[Subscription]] = {}
+        self._sent = False
         self._accepted = False
         self._ready_since: float | None = None
         self._closing = False
@@ -115,16 +116,17 @@ class Connection:
 
     def run(self) -> Ending:
         """Open the connection and serve it until it ends; never raises."""
-        sentence = ""
         try:
             self._open()
+            self._sent = True
             deadline = self._clock() + self._settings.connect_timeout
             while self._paho.loop(timeout=1.0) == MQTTErrorCode.MQTT_ERR_SUCCESS:
                 if self._ready_since is None and self._clock() > deadline:
                     raise TimeoutError  # noqa: TRY301 - told like a connect that times out
         except Exception as error:
             sentence = explain_error(error, self._settings)
-            cause = Cause.OTHER
+            unanswered = isinstance(error, TimeoutError) and self._sent and not self._accepted
+            cause = Cause.SILENT if unanswered else Cause.OTHER
         else:
             cause, sentence = self._explain_end()
         lived = None if self._ready_since is None else self._clock() - self._ready_since
