@@ -5,7 +5,6 @@ Knows no topics, no time and none of the agent's own translators, so that it can
 
 # ruff: noqa: D102 - the two protocols say what the methods of every class here do
 import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -76,17 +75,16 @@ class NumberLeaf:
     def from_json(self, value: Any) -> float | None:
         if isinstance(value, bool) or not isinstance(value, int | float):
             return None
-        if not math.isfinite(value) or (self.whole and not isinstance(value, int)):
-            return None
-        return self._legal(value)
+        return None if self.whole and not isinstance(value, int) else self._legal(value)
 
     def other(self, value: Any) -> float:
         return self.low if value > (self.low + self.high) / 2 else self.high
 
     def _legal(self, value: float) -> float | None:
+        if not self.low <= value <= self.high:  # nor is NaN, and no integer is too big to compare
+            return None
         steps = (value - self.low) / self.step
-        on_grid = abs(steps - round(steps)) < 1e-6
-        return value if self.low <= value <= self.high and on_grid else None
+        return value if abs(steps - round(steps)) < 1e-6 else None
 
 
 @dataclass(frozen=True, slots=True)

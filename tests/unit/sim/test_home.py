@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edge_agent.errors import DeviceError
 from edge_agent.sim.crowd import many
@@ -127,6 +129,10 @@ COMMANDS = {
 
 HOME = load_home()
 
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just(10**400)
+KEYS = st.sampled_from(["state", "brightness", "color", "color_temp", "position", "h", "s", "x"])
+OBJECTS = st.dictionaries(KEYS, SCALARS | st.dictionaries(KEYS, SCALARS))
+
 
 def long_keys(value: Any) -> Any:
     if isinstance(value, dict):
@@ -205,6 +211,16 @@ def test_nonsense_is_ignored(device: Device):
             if device.id != "shopping_list" or payload == "":
                 assert device.handle(topic, payload, 0.0) == []
     assert device.values == before
+
+
+@given(
+    payload=st.text() | st.recursive(SCALARS, st.lists).map(json.dumps) | OBJECTS.map(json.dumps)
+)
+def test_no_payload_breaks_a_device(payload: str):
+    for device in HOME:
+        for topic in device.topics:
+            changes = device.understand(topic, payload)
+            assert changes is None or changes.keys() <= device.values.keys()
 
 
 def test_pace_zero_is_immediate():
