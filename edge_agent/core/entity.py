@@ -54,6 +54,7 @@ class Kind(StrEnum):
     DEHUMIDIFIER = "dehumidifier"
     WATER_HEATER = "water heater"
     SIREN = "siren"
+    ALARM = "alarm"
     NUMBER = "setting"
     SELECT = "selector"
     BUTTON = "button"

@@ -6,6 +6,7 @@ DeviceError. Knows nothing of topics or entities.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from types import NoneType
 from typing import Any, Final
 
 from jinja2 import Undefined, UndefinedError, nodes, pass_context
@@ -127,7 +128,7 @@ class Templates:
             template.render(**dict.fromkeys(offered, "0") | {"value_json": {}})
         except DeviceError as error:
             # Data of another shape may suit it; what is over a limit or forbidden never does.
-            if isinstance(error.__cause__, (DeviceError, SecurityError, MemoryError)):
+            if isinstance(error.__cause__, (DeviceError, SecurityError, MemoryError, NoneType)):
                 raise
         return template
 
