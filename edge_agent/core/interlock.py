@@ -86,7 +86,8 @@ def _opens(rule: Rule, command: Command) -> bool:
 
 def _satisfied(requirement: Requirement, seen: Value) -> bool:
     if requirement.one_of:
-        return str(seen) in requirement.one_of
+        # VSS gears are numbers, 126 is park; configs write them as words.
+        return (seen if isinstance(seen, str) else f"{seen:g}") in requirement.one_of
     if requirement.at_most is None or isinstance(seen, str):
         return False
     return abs(seen) <= requirement.at_most  # NaN fails every comparison, as it must

@@ -33,8 +33,8 @@ class Result:
     """A clause for a person, set where it was refused or timed out."""
     observed: Value | None = None
     """What the device said last, where it said something else than was wanted."""
-    already: bool = False
-    """It was so before anything was sent."""
+    fault: bool = False
+    """Refused for a technical reason, the device or the broker being away, and not by a rule."""
 
 
 def action_of(command: Command) -> tuple[str, dict[str, Value]]:
@@ -145,10 +145,9 @@ def _clause(result: Result, registry: Registry) -> str:
     action, params = action_of(command)
     match result.outcome:
         case Outcome.CONFIRMED if not params and action in _DONE:
-            return _DONE[action].replace(" is ", " is already ", 1 if result.already else 0)
+            return _DONE[action]
         case Outcome.CONFIRMED:
-            verb = "was already" if result.already else "is"
-            return f"{{name}} {command.attribute} {verb} {value}"
+            return f"{{name}} {command.attribute} is {value}"
         case Outcome.SENT:
             what = action.replace("_", " ") + (f" {value}" if params else "")
             return f"I sent {what} to {{name}}, which does not report back"

@@ -12,7 +12,6 @@ from edge_agent.core.command import Command
 from edge_agent.core.entity import Value
 from edge_agent.core.interlock import Input, Rule, check
 from edge_agent.core.outcome import Outcome, Result, say_number, unit_of
-from edge_agent.devices.adapter import Outgoing
 from edge_agent.errors import DeviceError, PlanError
 from edge_agent.service.devices import Devices
 
@@ -87,12 +86,10 @@ class Executor:
                 wanted = Command(command.entity, command.attribute, "")
                 results.append(Result(wanted, Outcome.REFUSED, command.reason))
                 continue
-            reason = "cancelled before it was sent" if cancelled() else self._obstacle(command)
             at = self._clock()
-            if reason is None:
-                reason = self._send(command)
-            if reason is not None:
-                results.append(Result(command, Outcome.REFUSED, reason))
+            problem = self._attempt(command, cancelled)
+            if problem is not None:
+                results.append(problem)
             elif not self._reports(command):
                 results.append(Result(command, Outcome.SENT))
             else:
@@ -104,21 +101,25 @@ class Executor:
         )
         return [result or self._judge(*sent[index]) for index, result in enumerate(results)]
 
-    def _obstacle(self, command: Command) -> str | None:
+    def _attempt(self, command: Command, cancelled: Callable[[], bool]) -> Result | None:
+        """Send a command; a result if it was not sent."""
+        if cancelled():
+            return Result(command, Outcome.REFUSED, "cancelled before it was sent")
+        if (reason := self.unsafe(command)) is not None:
+            return Result(command, Outcome.REFUSED, reason)
         if not self._devices.state.available(command.entity):
-            return "it cannot be reached"
-        return self.unsafe(command)
-
-    def _send(self, command: Command) -> str | None:
+            return Result(command, Outcome.REFUSED, "it cannot be reached", fault=True)
         try:
-            messages: tuple[Outgoing, ...] = self._devices.messages(command)
+            messages = self._devices.messages(command)
         except (DeviceError, PlanError) as error:
-            return str(error)
+            return Result(command, Outcome.REFUSED, str(error))
         for message in messages:
             if not self._publisher.publish(
                 message.topic, message.payload, qos=1, expiry=COMMAND_EXPIRY
             ):
-                return "the broker cannot be reached, nothing was sent"
+                return Result(
+                    command, Outcome.REFUSED, "the broker is away, so nothing was sent", fault=True
+                )
         return None
 
     def _reports(self, command: Command) -> bool:

@@ -1,0 +1,310 @@
+"""The composition root: builds, starts and stops everything, on one screen."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from random import Random
+
+import structlog
+
+from edge_agent.config import Config, SignalConfig, load_config
+from edge_agent.core.entity import Area, Floor, Group, Origin, Risk
+from edge_agent.core.interlock import Input, Requirement, Rule
+from edge_agent.core.policy import Policy, Verdict
+from edge_agent.core.registry import Annotation, Registry
+from edge_agent.devices.adapter import Adapter
+from edge_agent.devices.homeassistant import HomeAssistant
+from edge_agent.devices.vss import Signal, Vss, load_vss_json
+from edge_agent.errors import EdgeAgentError
+from edge_agent.language.dialogue import Dialogue
+from edge_agent.language.interpreter import Interpreter
+from edge_agent.models import find_model
+from edge_agent.mqtt.client import ConnectionEvent, MqttClient
+from edge_agent.mqtt.inbox import Inbox
+from edge_agent.mqtt.settings import BrokerSettings
+from edge_agent.service.agent import Agent, urgent
+from edge_agent.service.control import Control
+from edge_agent.service.devices import Devices
+from edge_agent.service.executor import Executor, Interlocks
+from edge_agent.service.health import Health
+from edge_agent.service.notify import Notifier, Watchdog
+from edge_agent.service.topics import AgentTopics
+from edge_agent.service.turn import Turn
+from edge_agent.service.worker import Loaded, Worker
+
+_LOG = structlog.get_logger()
+
+_BROKER_WAIT = 5.0
+"""Seconds that readiness waits for the broker; later it is ready without, and says so."""
+_STUCK_AFTER = 20.0
+"""Seconds without a step of a busy worker after which the watchdog is no longer pinged."""
+
+
+class App:
+    """The daemon of one configuration."""
+
+    def __init__(self, config: Config, reload: Callable[[], Config]) -> None:
+        """Builds everything; touches neither network nor model yet.
+
+        Raises:
+            EdgeAgentError: The configuration cannot work; the text says where and why.
+        """
+        clock = time.monotonic
+        topics = AgentTopics(config.node)
+        self._topics = topics
+        self._read_config = reload
+        self._clock = clock
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.ready = asyncio.Event()
+        self.notifier = Notifier.from_environment(os.environ, os.getpid())
+        self.watchdog = Watchdog(_STUCK_AFTER, clock)
+        self.inbox = Inbox(urgent=urgent)
+        self.link = MqttClient(
+            broker_settings(config),
+            inbox=self.inbox,
+            will=(topics["status"], "offline"),
+            birth=(topics["status"], "online"),
+            on_change=self._connection_changed,
+            clock=clock,
+            random=Random(),
+        )
+        self.worker = Worker(model_loader(config), self.watchdog)
+        self.devices = Devices(configured_registry(config), adapters(config), clock)
+        self.executor = Executor(
+            self.devices, self.link, interlocks(config), clock, config.agent.confirm_timeout
+        )
+        dialogue = Dialogue()
+        self.turn = Turn(
+            worker=self.worker,
+            devices=self.devices,
+            executor=self.executor,
+            dialogue=dialogue,
+            policy=policy(config),
+            default_area=config.agent.area,
+            clock=clock,
+        )
+        self.control = Control(self.devices, dialogue, self.turn, self.reload)
+        self.agent = Agent(
+            topics=topics,
+            inbox=self.inbox,
+            link=self.link,
+            devices=self.devices,
+            turn=self.turn,
+            control=self.control,
+            response_prefixes=config.mqtt.response_prefixes,
+            request_timeout=config.agent.request_timeout,
+            clock=clock,
+        )
+        self.health = Health(
+            topic=topics["health"],
+            link=self.link,
+            inbox=self.inbox,
+            devices=self.devices,
+            worker=self.worker,
+            figures=self.agent.figures,
+            notifier=self.notifier,
+            watchdog=self.watchdog,
+            clock=clock,
+        )
+
+    async def run(self, on_ready: Callable[[str], None]) -> None:
+        """Serve until SIGTERM or SIGINT; SIGHUP reads the configuration again.
+
+        Args:
+            on_ready: Told once, with a line for a person, when commands are taken.
+        """
+        self._loop = asyncio.get_running_loop()
+        stopping = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(number, stopping.set)
+        self._loop.add_signal_handler(signal.SIGHUP, self._hang_up)
+        tasks = [
+            asyncio.create_task(self.agent.run(), name="agent"),
+            asyncio.create_task(self.health.run(), name="health"),
+            asyncio.create_task(self._become_ready(on_ready), name="ready"),
+        ]
+        self.link.start()
+        try:
+            await self._until(stopping, tasks)
+        finally:
+            self.notifier.stopping()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            self.link.stop()
+            self.worker.stop()
+
+    async def reload(self) -> None:
+        """Read the configuration again and take over what can change while running.
+
+        Names, areas, groups and policy change at once; broker and model need a restart.
+
+        Raises:
+            ConfigError: The file is wrong; everything stays as it was.
+        """
+        self.notifier.reloading(int(self._clock() * 1e6))
+        try:
+            config = self._read_config()
+            self.devices.reconfigure(configured_registry(config))
+            self.turn.policy = policy(config)
+            _LOG.info("config.reloaded")
+        finally:
+            self.notifier.ready("ready")
+
+    async def _become_ready(self, on_ready: Callable[[str], None]) -> None:
+        self.notifier.status("loading the language model")
+        await self.worker.start()
+        give_up = self._clock() + _BROKER_WAIT
+        while not self.link.connected and self._clock() < give_up:
+            await asyncio.sleep(0.05)
+        degraded = self.health.degraded()
+        line = "; ".join(degraded) if degraded else "all is well"
+        self.notifier.ready(line)
+        self.ready.set()
+        _LOG.info("agent.ready", degraded=len(degraded))
+        on_ready(f"edge-agent {self._topics.node} is ready: {line}")
+
+    async def _until(self, stopping: asyncio.Event, tasks: Sequence[asyncio.Task[None]]) -> None:
+        stop = asyncio.create_task(stopping.wait(), name="stop")
+        ended = {stop, *(task for task in tasks if task.get_name() != "ready")}
+        done, _ = await asyncio.wait(ended, return_when=asyncio.FIRST_COMPLETED)
+        stop.cancel()
+        for task in done - {stop}:
+            task.result()  # a task that died takes the daemon with it: systemd restarts us whole
+
+    def _hang_up(self) -> None:
+        async def reload() -> None:
+            try:
+                await self.reload()
+            except EdgeAgentError as error:
+                _LOG.error("config.not_reloaded", reason=str(error))  # noqa: TRY400
+
+        self._reloading = asyncio.ensure_future(reload())
+
+    def _connection_changed(self, event: ConnectionEvent) -> None:
+        _LOG.info("mqtt.connection", connected=event.connected, reason=event.reason or None)
+        if not event.connected and self._loop is not None:
+            self._loop.call_soon_threadsafe(self.devices.connection_lost)
+
+
+def broker_settings(config: Config) -> BrokerSettings:
+    """Where the broker is and who we are there."""
+    mqtt = config.mqtt
+    return BrokerSettings(
+        client_id=mqtt.client_id or f"edge-agent-{config.node}",
+        url=mqtt.url,
+        username=mqtt.username,
+        password=config.mqtt_password,
+        ca_file=mqtt.ca_file,
+        cert_file=mqtt.cert_file,
+        key_file=mqtt.key_file,
+        keepalive=mqtt.keepalive,
+        protocol=mqtt.protocol,
+        backoff_max=mqtt.backoff_max,
+    )
+
+
+def configured_registry(config: Config) -> Registry:
+    """Areas, floors, groups and annotations, before any device is known."""
+    home = config.home
+    return Registry.configured(
+        areas=[Area(key, item.name, item.floor, item.aliases) for key, item in home.areas.items()],
+        floors=[Floor(key, item.name, item.aliases) for key, item in home.floors.items()],
+        groups=[
+            Group(key, item.name, item.members, item.aliases) for key, item in home.groups.items()
+        ],
+        annotations={
+            key: Annotation(item.name, item.area, item.aliases, item.hidden)
+            for key, item in home.entities.items()
+        },
+    )
+
+
+def adapters(config: Config) -> list[Adapter]:
+    """The translators that the configuration asks for."""
+    found: list[Adapter] = []
+    if config.devices.homeassistant.enabled:
+        found.append(HomeAssistant(config.devices.homeassistant.prefix))
+    signals = [vss_signal(item) for item in config.vehicle.signals]
+    if config.vehicle.tree is not None:
+        signals.extend(load_vss_json(Path(config.vehicle.tree), config.vehicle.allow))
+    if signals:
+        found.append(Vss(signals))
+    return found
+
+
+def vss_signal(item: SignalConfig) -> Signal:
+    """One signal of the configuration, as the translator takes it."""
+    return Signal(**{name: getattr(item, name) for name in item.__struct_fields__})
+
+
+def policy(config: Config) -> Policy:
+    """The defaults of the contract with the configuration's own verdicts on top."""
+    default = Policy()
+    verdicts: dict[Origin, dict[Risk, Verdict]] = {
+        origin: {**default.verdicts[origin], **config.policy.of(origin)} for origin in Origin
+    }
+    return Policy(verdicts, config.pin, config.policy.deny, config.policy.confirm)
+
+
+def interlocks(config: Config) -> Interlocks:
+    """The vehicle's rules, where there is a vehicle."""
+    rules = tuple(
+        Rule(
+            item.entities,
+            item.attributes,
+            item.values,
+            tuple(
+                Requirement(need.signal, need.at_most, need.one_of, need.otherwise)
+                for need in item.requires
+            ),
+        )
+        for item in config.policy.interlocks
+    )
+    inputs = {name: Input(path, "value") for name, path in config.policy.interlock_inputs.items()}
+    return Interlocks(rules, inputs, config.policy.interlock_max_age)
+
+
+def model_loader(config: Config) -> Callable[[], Loaded]:
+    """A function that loads the configured model; called in the worker's thread."""
+
+    def load() -> Loaded:
+        # tinygrad is imported here, so that nothing but the worker pays for it.
+        from edge_agent.language.model import TokenModel  # noqa: PLC0415
+        from edge_agent.slm.model import load_model  # noqa: PLC0415
+
+        spec = find_model(config.model.name)
+        path = Path(config.model.file) if config.model.file else spec.path()
+        sha256 = config.model.sha256 or (None if config.model.file else spec.sha256)
+        model = load_model(
+            path,
+            n_ctx=config.model.context,
+            max_bytes=config.board.memory_mb << 20,
+            expected_sha256=sha256,
+        )
+        model.warm()
+        interpreter = Interpreter(TokenModel(model), spec.prompt, spec.calibration)
+        return Loaded(spec.name, model.sha256, interpreter)
+
+    return load
+
+
+def run(path: Path, overrides: Sequence[str], on_ready: Callable[[str], None]) -> None:
+    """Run the daemon of a config file until it is told to stop.
+
+    Raises:
+        EdgeAgentError: The configuration cannot work.
+    """
+
+    def reload() -> Config:
+        return load_config(path, overrides)
+
+    config = reload()
+
+    async def serve() -> None:
+        await App(config, reload).run(on_ready)
+
+    asyncio.run(serve())

@@ -1,0 +1,96 @@
+"""What a conversation is waiting for: an answer to a question that was asked back.
+
+Time comes in as monotonic seconds. A pending question is answered once, by the same kind of
+speaker, in time, or not at all.
+"""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edge_agent.core.command import Plan
+from edge_agent.core.entity import Origin
+from edge_agent.core.registry import Registry
+
+ANSWER_TIME = 30.0
+"""Seconds to answer "which one?"."""
+CONFIRM_TIME = 15.0
+"""Seconds to confirm a risky action."""
+
+_MOST_CONVERSATIONS = 64
+_MOST_OPTIONS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Confirm:
+    """ "Shall I ...?": yes carries the plan out."""
+
+    plan: Plan
+    needs_pin: bool = False
+    approved: bool = False
+    """Policy is satisfied by the yes; false where only the understanding was in doubt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Which:
+    """ "Which one?": the answer picks among the options."""
+
+    text: str
+    """The sentence that was ambiguous."""
+    options: tuple[str, ...]
+    """Entity ids."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    question: Confirm | Which
+    origin: Origin
+    until: float
+
+
+class Dialogue:
+    """The open questions, one a conversation at most."""
+
+    def __init__(self) -> None:
+        """Nothing is pending."""
+        self._pending: OrderedDict[str, _Pending] = OrderedDict()
+
+    def ask(
+        self, conversation: str, origin: Origin, question: Confirm | Which, now: float
+    ) -> None:
+        """Wait for an answer in this conversation."""
+        time = CONFIRM_TIME if isinstance(question, Confirm) else ANSWER_TIME
+        self._pending[conversation] = _Pending(question, origin, now + time)
+        while len(self._pending) > _MOST_CONVERSATIONS:
+            self._pending.popitem(last=False)
+
+    def take(self, conversation: str, origin: Origin, now: float) -> Confirm | Which | None:
+        """The open question of a conversation, which is closed by this."""
+        pending = self._pending.pop(conversation, None)
+        if pending is None or pending.origin is not origin or now > pending.until:
+            return None
+        return pending.question
+
+    def clear(self) -> None:
+        """Forget every question: somebody called us off."""
+        self._pending.clear()
+
+
+def which_question(registry: Registry, options: Sequence[str]) -> str:
+    """The sentence that asks for one of several entities."""
+    names = list(dict.fromkeys(registry.spoken_name(option) for option in options))
+    if len(names) > _MOST_OPTIONS:
+        return f"Which one? There are {len(names)}, {names[0]} and {names[1]} among them."
+    if len(names) < 2:
+        return f"There are several called {''.join(names)}. In which room?"
+    listed = ", ".join(f"the {name}" for name in names[:-1])
+    return f"Which one: {listed} or the {names[-1]}?"
+
+
+def ambiguous(plan: Plan) -> tuple[str, ...]:
+    """The entities of the first target that stands for more than was meant; empty if none."""
+    for action in plan.actions:
+        target = action.target
+        if len(target.entities) > 1 and not target.collective:
+            return target.entities
+    return ()
