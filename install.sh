@@ -56,21 +56,15 @@ want_runtime() {
   want clang command -v clang
 }
 
-as_root() {
-  if ((EUID == 0)); then
-    "$@"
-  elif command -v sudo >/dev/null; then
-    sudo -- "$@"
-  else
-    die "Root is needed to run \"$*\", and there is no sudo: run that as root, then this again."
-  fi
-}
+as_root() { if ((EUID == 0)); then "$@"; else sudo -- "$@"; fi; }
 
 # Installs what `want` noted.
 install_packages() {
   ((${#missing[@]})) || return 0
   command -v apt-get >/dev/null || die "These Debian packages are missing: ${missing[*]}, and there" \
     "is no apt-get: install what your system calls them, then run this again."
+  ((EUID == 0)) || command -v sudo >/dev/null || die "Root is needed to install ${missing[*]}, and" \
+    "there is no sudo: run \"apt-get install ${missing[*]}\" as root, then this again."
   say "installing Debian packages: ${missing[*]}"
   apt_get update
   apt_get install --no-install-recommends "${missing[@]}"

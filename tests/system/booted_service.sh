@@ -59,12 +59,17 @@ within() {
 
 is_active() { [[ $(property ActiveState) == active ]]; }
 
-# New process, and ready.
-is_replaced() { is_active && [[ $(property MainPID) != "$1" ]]; }
+# is_replaced PID: another process serves, and is ready. One answer tells both, lest they differ.
+is_replaced() {
+  local state
+  state=$(inside systemctl show --property ActiveState,MainPID edge-agent)
+  [[ $state == *ActiveState=active* && $state =~ MainPID=([1-9][0-9]*) && ${BASH_REMATCH[1]} != "$1" ]]
+}
 
 comes_back_after() {
   local signal=$1 seconds=$2 pid
   pid=$(property MainPID)
+  ((pid > 1)) || return
   inside /bin/bash -c "kill -$signal $pid"
   within "$seconds" is_replaced "$pid"
 }
