@@ -20,26 +20,17 @@ _DTYPES = {GgmlType.F32: dtypes.float32, GgmlType.F16: dtypes.float16}
 
 
 @dataclass(frozen=True, slots=True)
-class Matrix:
-    """A weight matrix on a device."""
+class Format:
+    """How a weight matrix lies in memory."""
 
     kind: GgmlType
     rows: int
     columns: int
-    data: Tensor
-    """[rows, columns] for plain floats, else [rows, blocks, bytes] uint8."""
 
     @classmethod
-    def of(cls, tensor: GgufTensor, device: str) -> Self:
-        """A matrix that points into the mapped file on the CPU, and is a copy elsewhere."""
-        kind, (rows, columns) = tensor.ggml_type, tensor.shape
-        weights, size = kind.block
-        plain = kind in _DTYPES
-        shape = (rows, columns) if plain else (rows, columns // weights, size)
-        dtype = _DTYPES.get(kind, dtypes.uint8)
-        at = tensor.data.ctypes.data
-        data = Tensor.from_blob(at, shape, dtype=dtype, device="CPU")
-        return cls(kind, rows, columns, data.to(device).realize())
+    def of(cls, tensor: GgufTensor) -> Self:
+        """The format of a matrix of the file."""
+        return cls(tensor.ggml_type, *tensor.shape)
 
     def halves(self, data: UOp, row: UOp, block: UOp, lane: UOp) -> tuple[UOp, UOp]:
         """Weights `lane` and `lane + 16` of a block, as float32."""
@@ -63,13 +54,26 @@ def _half(data: UOp, row: UOp, block: UOp, at: int) -> UOp:
     return (low + high * 256).bitcast(dtypes.float16).cast(dtypes.float32)
 
 
+def load_matrix(tensor: GgufTensor, device: str) -> Tensor:
+    """A matrix of the file: on the CPU the mapped bytes themselves, elsewhere a copy.
+
+    Its shape is [rows, columns] for plain floats, else [rows, blocks, bytes] of uint8.
+    """
+    kind, (rows, columns) = tensor.ggml_type, tensor.shape
+    weights, size = kind.block
+    shape = (rows, columns) if kind in _DTYPES else (rows, columns // weights, size)
+    dtype = _DTYPES.get(kind, dtypes.uint8)
+    mapped = Tensor.from_blob(tensor.data.ctypes.data, shape, dtype=dtype, device="CPU")
+    return mapped.to(device).realize()
+
+
 def keep(x: Tensor) -> Tensor:
     """Activations [T, features] as memory that `multiply` can read; it is computed once."""
     return x.T.contiguous().T if x.shape[0] >= WIDE else x.contiguous()
 
 
-def multiply(x: Tensor, matrix: Matrix) -> Tensor:
-    """Activations [T, columns] times the matrix's transpose: [T, rows]."""
+def multiply(x: Tensor, matrix: Format, weights: Tensor) -> Tensor:
+    """Activations [T, columns] times the transpose of a matrix of this format: [T, rows]."""
     count = int(x.shape[0])
     wide = count >= WIDE
 
@@ -94,5 +98,5 @@ def multiply(x: Tensor, matrix: Matrix) -> Tensor:
     shape = (matrix.rows, count) if wide else (count, matrix.rows)
     x = keep(x)
     out = Tensor.empty(*shape, device=x.device)
-    out = Tensor.custom_kernel(out, x.T if wide else x, matrix.data, fxn=kernel)[0]
+    out = Tensor.custom_kernel(out, x.T if wide else x, weights, fxn=kernel)[0]
     return out.T if wide else out

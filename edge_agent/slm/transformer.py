@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from tinygrad import Tensor, TinyJit, UOp, dtypes
 
 from edge_agent.errors import ModelError
-from edge_agent.slm.gguf import GgufFile
+from edge_agent.slm.gguf import GgufFile, GgufTensor
+from edge_agent.slm.layer import MATRICES, NORMS, Layer, LayerProgram, Sight, rms_norm
 from edge_agent.slm.llama import LlamaConfig, check_tensors, float_rows
-from edge_agent.slm.matmul import Matrix, keep, multiply
+from edge_agent.slm.matmul import Format, load_matrix, multiply
 
 Floats = NDArray[np.float32]
 
@@ -46,24 +47,35 @@ class Transformer:
         self._device = device or "CPU"
         self._n_ctx = n_ctx
         self._embedding = file.tensors["token_embd.weight"]
-        self._head = Matrix.of(file.tensors.get("output.weight", self._embedding), self._device)
-        self._weights: dict[str, Tensor | Matrix] = {}
-        for name, tensor in file.tensors.items():
-            if len(tensor.shape) == 1:
-                vector = float_rows(tensor, slice(None))[0]
-                self._weights[name] = Tensor(vector, device=self._device).realize()
-            elif name.startswith("blk."):
-                self._weights[name] = Matrix.of(tensor, self._device)
+        head = file.tensors.get("output.weight", self._embedding)
+        self._head_format, self._head = Format.of(head), load_matrix(head, self._device)
+        self._head_norm = self._vector(file.tensors["output_norm.weight"])
         # A padded step writes past its last token, so the cache has room behind its last slot.
         shape = (2, config.kv_heads, n_ctx + BUCKETS[-1], config.head_dim)
-        self._cache = [
-            Tensor.empty(*shape, dtype=dtypes.float16, device=self._device)
-            for _ in range(config.layers)
-        ]
+        self._layers: list[Layer] = []
+        for index in range(config.layers):
+            norms, matrices = (
+                [file.tensors[f"blk.{index}.{name}.weight"] for name in names]
+                for names in (NORMS, MATRICES)
+            )
+            self._layers.append(
+                Layer(
+                    formats=tuple(Format.of(matrix) for matrix in matrices),
+                    cache=_allocated(
+                        Tensor.empty(*shape, dtype=dtypes.float16, device=self._device)
+                    ),
+                    norms=tuple(self._vector(norm) for norm in norms),
+                    matrices=tuple(load_matrix(matrix, self._device) for matrix in matrices),
+                )
+            )
         self._start = UOp.variable("start", 0, n_ctx - 1)
         half = config.head_dim // 2
         self._frequencies = config.rope_base ** -(np.arange(half) / half)
-        self._bodies = {count: TinyJit(self._body) for count in BUCKETS}
+        self._programs = {
+            (count, formats): LayerProgram(config, formats)
+            for count in BUCKETS
+            for formats in {layer.formats for layer in self._layers}
+        }
         self._outputs = {count: TinyJit(self._logits) for count in HEAD_BUCKETS}
 
     @property
@@ -99,15 +111,18 @@ class Transformer:
         padded = next(bucket for bucket in BUCKETS if bucket >= count)
         x = np.zeros((padded, self._config.dim), np.float32)
         x[:count] = float_rows(self._embedding, tokens)
-        angles = np.zeros((padded, len(self._frequencies)))
-        angles[:count] = np.outer(positions, self._frequencies)
+        angles = np.zeros((len(self._frequencies), padded))
+        angles[:, :count] = np.outer(self._frequencies, positions)
         rotation = np.stack((np.cos(angles), np.sin(angles)), axis=0).astype(np.float32)
-        bias = np.zeros((padded, self._n_ctx + BUCKETS[-1]), np.float32)
-        bias[:count, end : start_slot + padded] = HIDDEN
-        bias[:count, :end][~visible] = HIDDEN
-        inputs = [self._tensor(array) for array in (x, rotation, bias)]
-        hidden = _numpy(self._bodies[padded](*inputs, self._start.bind(start_slot)))
-        return self._project(hidden[list(rows)])
+        bias = np.zeros((self._n_ctx + BUCKETS[-1], padded), np.float32)
+        bias[end : start_slot + padded, :count] = HIDDEN
+        bias[:end, :count][~visible.T] = HIDDEN
+        hidden = self._tensor(x)
+        start = self._start.bind(start_slot)
+        sight = Sight(self._tensor(rotation), self._tensor(bias), start)
+        for layer in self._layers:
+            self._programs[padded, layer.formats](layer, hidden, sight)
+        return self._project(_numpy(hidden)[list(rows)])
 
     def warm(self) -> None:
         """Compiles every size of step; what the cache holds is lost."""
@@ -133,55 +148,18 @@ class Transformer:
             logits[at : at + len(piece)] = found[: len(piece)]
         return logits
 
+    def _vector(self, tensor: GgufTensor) -> Tensor:
+        return self._tensor(float_rows(tensor, slice(None))[0])
+
     def _logits(self, x: Tensor) -> Tensor:
-        return multiply(x, self._head).contiguous()
-
-    def _body(self, x: Tensor, rotation: Tensor, bias: Tensor, start: UOp) -> Tensor:
-        """Final hidden states [T, dim] of embedded tokens [T, dim]; fills slots from `start`."""
-        for layer in range(self._config.layers):
-            x = keep(x + self._attention(layer, x, rotation, bias, start))
-            x = keep(x + self._feed_forward(f"blk.{layer}.", x))
-        return self._norm("output_norm", x).contiguous()
-
-    def _norm(self, name: str, x: Tensor) -> Tensor:
-        scale = (x.square().mean(-1, keepdim=True) + self._config.norm_eps).rsqrt()
-        return keep(x * scale * self._weights[f"{name}.weight"])
-
-    def _linear(self, name: str, x: Tensor) -> Tensor:
-        return multiply(x, self._weights[f"{name}.weight"])
-
-    def _feed_forward(self, blk: str, x: Tensor) -> Tensor:
-        x = self._norm(f"{blk}ffn_norm", x)
-        gate, up = self._linear(f"{blk}ffn_gate", x), self._linear(f"{blk}ffn_up", x)
-        return self._linear(f"{blk}ffn_down", keep(gate.silu() * up))
-
-    def _attention(
-        self, layer: int, x: Tensor, rotation: Tensor, bias: Tensor, start: UOp
-    ) -> Tensor:
-        blk, cache = f"blk.{layer}.", self._cache[layer]
-        size, count, groups = self._config.head_dim, x.shape[0], self._config.kv_heads
-        x = self._norm(f"{blk}attn_norm", x)
-        query, key, value = (
-            self._linear(f"{blk}attn_{part}", x).reshape(count, -1, size).transpose(0, 1)
-            for part in "qkv"
-        )
-        query = _rotate(query, rotation).contiguous().reshape(groups, -1, count, size)
-        new = Tensor.stack(_rotate(key, rotation), value).cast(dtypes.float16)
-        slots = cache[:, :, start : start + count]
-        filled = Tensor(cache.uop.after(slots.uop.store(new.uop)))[:, :, : start + count]
-        keys, values = filled[0].unsqueeze(1), filled[1].unsqueeze(1)
-        scores = query @ keys.transpose(-1, -2).float() * size**-0.5
-        mixed = (scores + bias[:, : start + count]).softmax(-1) @ values.float()
-        mixed = mixed.reshape(-1, count, size).transpose(0, 1).reshape(count, -1)
-        return self._linear(f"{blk}attn_output", keep(mixed))
+        x = rms_norm(x, self._head_norm, self._config.norm_eps)
+        return multiply(x, self._head_format, self._head).contiguous()
 
 
-def _rotate(x: Tensor, rotation: Tensor) -> Tensor:
-    """Rotates neighbouring pairs of x [heads, T, head_dim]: llama.cpp stores rows for that."""
-    pairs = x.reshape(*x.shape[:2], -1, 2)
-    even, odd = pairs[..., 0], pairs[..., 1]
-    cos, sin = rotation[0], rotation[1]
-    return Tensor.stack(even * cos - odd * sin, even * sin + odd * cos, dim=-1).flatten(-2)
+def _allocated(x: Tensor) -> Tensor:
+    """A tensor that has its memory, untouched: TinyJit takes one without for a constant."""
+    x.uop.buffer.ensure_allocated()
+    return x
 
 
 def _numpy(x: Tensor) -> Floats:
