@@ -12,7 +12,7 @@ import structlog
 
 from edge_agent.config import Config, SignalConfig, load_config
 from edge_agent.core.entity import Area, Floor, Group, Origin, Risk
-from edge_agent.core.interlock import Input, Requirement, Rule
+from edge_agent.core.interlock import Requirement, Rule
 from edge_agent.core.policy import Policy, Verdict
 from edge_agent.core.registry import Annotation, Registry
 from edge_agent.devices.adapter import Adapter
@@ -72,9 +72,13 @@ class App:
             random=Random(),
         )
         self.worker = Worker(model_loader(config), self.watchdog)
-        self.devices = Devices(configured_registry(config), adapters(config), clock)
+        car = vehicle(config)
+        home = config.devices.homeassistant
+        adapters: list[Adapter] = [HomeAssistant(home.prefix)] if home.enabled else []
+        adapters += [car] if car else []
+        self.devices = Devices(configured_registry(config), adapters, clock)
         self.executor = Executor(
-            self.devices, self.link, interlocks(config), clock, config.agent.confirm_timeout
+            self.devices, self.link, interlocks(config, car), clock, config.agent.confirm_timeout
         )
         dialogue = Dialogue()
         self.turn = Turn(
@@ -223,17 +227,12 @@ def configured_registry(config: Config) -> Registry:
     )
 
 
-def adapters(config: Config) -> list[Adapter]:
-    """The translators that the configuration asks for."""
-    found: list[Adapter] = []
-    if config.devices.homeassistant.enabled:
-        found.append(HomeAssistant(config.devices.homeassistant.prefix))
+def vehicle(config: Config) -> Vss | None:
+    """The translator of the configured VSS signals, if there are any."""
     signals = [vss_signal(item) for item in config.vehicle.signals]
     if config.vehicle.tree is not None:
         signals.extend(load_vss_json(Path(config.vehicle.tree), config.vehicle.allow))
-    if signals:
-        found.append(Vss(signals))
-    return found
+    return Vss(signals) if signals else None
 
 
 def vss_signal(item: SignalConfig) -> Signal:
@@ -250,12 +249,13 @@ def policy(config: Config) -> Policy:
     return Policy(verdicts, config.pin, config.policy.deny, config.policy.confirm)
 
 
-def interlocks(config: Config) -> Interlocks:
+def interlocks(config: Config, vehicle: Vss | None) -> Interlocks:
     """The vehicle's rules, where there is a vehicle."""
+    if vehicle is None:
+        return Interlocks()
     rules = tuple(
         Rule(
-            item.entities,
-            item.attributes,
+            frozenset(control for pattern in item.signals for control in vehicle.where(pattern)),
             item.values,
             tuple(
                 Requirement(need.signal, need.at_most, need.one_of, need.otherwise)
@@ -264,7 +264,11 @@ def interlocks(config: Config) -> Interlocks:
         )
         for item in config.policy.interlocks
     )
-    inputs = {name: Input(path, "value") for name, path in config.policy.interlock_inputs.items()}
+    inputs = {
+        name: control
+        for name, path in config.policy.interlock_inputs.items()
+        for control in vehicle.where(path)
+    }
     return Interlocks(rules, inputs, config.policy.interlock_max_age)
 
 
@@ -273,7 +277,7 @@ def model_loader(config: Config) -> Callable[[], Loaded]:
 
     def load() -> Loaded:
         # tinygrad is imported here, so that nothing but the worker pays for it.
-        from edge_agent.language.model import TokenModel  # noqa: PLC0415
+        from edge_agent.service.tokens import TokenModel  # noqa: PLC0415
         from edge_agent.slm.model import load_model  # noqa: PLC0415
 
         spec = find_model(config.model.name)

@@ -171,8 +171,8 @@ class RequirementConfig(_Section, frozen=True, kw_only=True):
 class InterlockConfig(_Section, frozen=True, kw_only=True):
     """An item of `policy.interlocks`."""
 
-    entities: tuple[str, ...]
-    attributes: tuple[str, ...] = ("*",)
+    signals: tuple[str, ...]
+    """VSS paths; `*` matches anything."""
     values: tuple[str, ...] = ("*",)
     requires: tuple[RequirementConfig, ...]
 

@@ -6,7 +6,6 @@ COVESA VSS paths they name.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 from edge_agent.core.command import Command
 from edge_agent.core.entity import Value
@@ -29,29 +28,27 @@ class Requirement:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """Commands on these entities, attributes and values need every requirement."""
-
-    entities: tuple[str, ...]
-    """Entity ids, with * and ?."""
-    attributes: tuple[str, ...]
-    values: tuple[str, ...]
-    """Spoken values that are restricted; `*` is every value."""
-    requirements: tuple[Requirement, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Input:
-    """Where an interlock reads a signal: the entity and attribute that carry it."""
+class Control:
+    """One attribute of one entity: what a rule restricts, or where an input is read."""
 
     entity: str
     attribute: str
 
 
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Commands to these controls with these values need every requirement."""
+
+    controls: frozenset[Control]
+    values: tuple[str, ...]
+    """Spoken values that are restricted; `*` is every value."""
+    requirements: tuple[Requirement, ...]
+
+
 def check(
     command: Command,
     rules: Sequence[Rule],
-    inputs: Mapping[str, Input],
+    inputs: Mapping[str, Control],
     state: StateStore,
     now: float,
     *,
@@ -72,11 +69,9 @@ def check(
 
 
 def _applies(rule: Rule, command: Command) -> bool:
-    return (
-        any(fnmatchcase(command.entity, pattern) for pattern in rule.entities)
-        and (command.attribute in rule.attributes or "*" in rule.attributes)
-        and ("*" in rule.values or str(command.value) in rule.values or _opens(rule, command))
-    )
+    if Control(command.entity, command.attribute) not in rule.controls:
+        return False
+    return "*" in rule.values or str(command.value) in rule.values or _opens(rule, command)
 
 
 def _opens(rule: Rule, command: Command) -> bool:

@@ -41,7 +41,7 @@ class Adapter(Protocol):
         ...
 
     def known(self) -> Changes:
-        """What is known without any message, from the configuration; asked once, at the start."""
+        """Everything that is known now, as it was told last; asked at the start and on reload."""
         ...
 
     def discover(self, topic: str, payload: bytes) -> Changes:

@@ -13,7 +13,6 @@ import structlog
 
 from edge_agent.core.entity import Origin
 from edge_agent.core.payload import decode_json
-from edge_agent.core.policy import Policy
 from edge_agent.errors import DeviceError, EdgeAgentError
 from edge_agent.language.guards import is_stop
 from edge_agent.mqtt.inbox import Inbox
@@ -283,7 +282,7 @@ class Agent:
             delivered=taken,
         )
 
-    def _event(self, event: str, request: Request, **details: object) -> None:
+    def _event(self, event: str, request: Request, /, **details: object) -> None:
         body = {"event": event, "id": request.id, **details}
         self._link.publish(self._topics["event"], msgspec.json.encode(body), qos=0)
 
@@ -316,5 +315,3 @@ def _control_request(payload: bytes) -> bytes:
     document["text"] = msgspec.json.encode(document.get("op", "?")).decode()
     return msgspec.json.encode(document)
 
-
-__all__ = ["Agent", "Link", "Policy", "urgent"]

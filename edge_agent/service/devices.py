@@ -5,6 +5,7 @@ Messages come in, changes go out to whoever waits. Knows topics only through the
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from edge_agent.core.command import Command
@@ -75,6 +76,13 @@ class Devices:
         except TimeoutError:
             return condition()
         return True
+
+    def reconfigure(self, registry: Registry) -> None:
+        """Lay what was discovered over a registry that was configured anew."""
+        version = self.registry.version + 1
+        self.registry = replace(registry, version=version)
+        for adapter in self._adapters:
+            self._apply(adapter.known())
 
     def connection_lost(self) -> None:
         """Nothing observed so far counts as fresh any more."""

@@ -3,14 +3,14 @@
 A command is confirmed by an observation that is newer than its sending, and by nothing else.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from edge_agent.core.accept import Rejected
 from edge_agent.core.command import Command
 from edge_agent.core.entity import Value
-from edge_agent.core.interlock import Input, Rule, check
+from edge_agent.core.interlock import MAX_AGE, Control, Rule, check
 from edge_agent.core.outcome import Outcome, Result, say_number, unit_of
 from edge_agent.errors import DeviceError, PlanError
 from edge_agent.service.devices import Devices
@@ -34,8 +34,8 @@ class Interlocks:
     """The vehicle's rules and where their inputs come from."""
 
     rules: tuple[Rule, ...] = ()
-    inputs: dict[str, Input] | None = None
-    max_age: float = 2.0
+    inputs: Mapping[str, Control] = field(default_factory=dict)
+    max_age: float = MAX_AGE
 
 
 class Executor:
@@ -61,7 +61,7 @@ class Executor:
         return check(
             command,
             self._interlocks.rules,
-            self._interlocks.inputs or {},
+            self._interlocks.inputs,
             self._devices.state,
             self._clock(),
             max_age=self._interlocks.max_age,

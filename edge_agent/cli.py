@@ -1,0 +1,190 @@
+"""The command line. Commands only: everything heavy is imported when it is needed."""
+
+import argparse
+import json
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from edge_agent import __version__
+from edge_agent.errors import ConfigError, EdgeAgentError
+
+OK, FAILED, WRONG_USAGE = 0, 1, 2
+
+DEFAULT_CONFIG = "/etc/edge-agent/config.yaml"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns 0 for fine, 1 for failed, 2 for wrong usage or config."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.command(options))
+    except ConfigError as error:
+        print(f"edge-agent: {error}", file=sys.stderr)
+        return WRONG_USAGE
+    except EdgeAgentError as error:
+        print(f"edge-agent: {error}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    except BrokenPipeError:
+        return FAILED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="edge-agent", description=_DESCRIPTION)
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="run the daemon")
+    _config_options(run, required=True)
+    run.set_defaults(command=_run)
+
+    demo = commands.add_parser("demo", help="try it in a simulated home and car")
+    demo.add_argument("--say", metavar="TEXT", help="one command; exit 0 if a device changed")
+    demo.add_argument("--area", help="the room or vehicle zone of the speaker")
+    demo.add_argument("--json", action="store_true", help="one JSON object a command")
+    demo.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    demo.set_defaults(command=_demo)
+
+    ask = commands.add_parser("ask", help="send a command to a running daemon")
+    ask.add_argument("text")
+    ask.add_argument("--area", help="the room or vehicle zone of the speaker")
+    ask.add_argument("--dry-run", action="store_true", help="say what would be done")
+    ask.add_argument("--json", action="store_true", help="print the whole response")
+    _config_options(ask)
+    ask.set_defaults(command=_ask)
+
+    devices = commands.add_parser("devices", help="list the devices of a running daemon")
+    devices.add_argument("--json", action="store_true")
+    _config_options(devices)
+    devices.set_defaults(command=_devices)
+
+    check = commands.add_parser("check", help="say what is wrong here and how to mend it")
+    check.add_argument("--json", action="store_true")
+    _config_options(check)
+    check.set_defaults(command=_check)
+
+    bench = commands.add_parser("bench", help="measure the model and whole commands")
+    bench.add_argument("--model", type=Path, metavar="FILE", help="another GGUF file")
+    bench.add_argument("--threads", type=int, metavar="N")
+    bench.add_argument("--json", action="store_true")
+    bench.set_defaults(command=_bench)
+
+    warm = commands.add_parser("warm", help="compile the model's kernels into the cache")
+    _config_options(warm)
+    warm.set_defaults(command=_warm)
+    return parser
+
+
+_DESCRIPTION = "A local language-model daemon for smart homes and cars over MQTT."
+
+
+def _config_options(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
+    parser.add_argument(
+        "--config",
+        type=Path,
+        required=required,
+        default=Path(DEFAULT_CONFIG),
+        metavar="FILE",
+        help="the firmware config" + ("" if required else f" (default: {DEFAULT_CONFIG})"),
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="override a key of the config, e.g. mqtt.url=mqtt://127.0.0.1:1884",
+    )
+
+
+def _run(options: argparse.Namespace) -> int:
+    import os  # noqa: PLC0415
+
+    from edge_agent.app import run  # noqa: PLC0415
+    from edge_agent.config import load_config  # noqa: PLC0415
+    from edge_agent.service.logs import configure_logs  # noqa: PLC0415
+
+    config = load_config(options.config, options.set)
+    configure_logs(config.log.level, journal="JOURNAL_STREAM" in os.environ)
+
+    def ready(line: str) -> None:
+        print(line, flush=True)
+
+    run(options.config, options.set, ready)
+    return OK
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from edge_agent.sim.demo import demo  # noqa: PLC0415
+
+    return demo(
+        say=options.say, area=options.area, as_json=options.json, overrides=tuple(options.set)
+    )
+
+
+def _ask(options: argparse.Namespace) -> int:
+    from edge_agent.service.client import Client  # noqa: PLC0415
+
+    with Client.of_config(options.config, options.set) as client:
+        response = client.ask(options.text, area=options.area, dry_run=options.dry_run)
+    print(json.dumps(response) if options.json else response["text"])
+    return OK if response["status"] in {"ok", "clarify"} else FAILED
+
+
+def _devices(options: argparse.Namespace) -> int:
+    from edge_agent.service.client import Client  # noqa: PLC0415
+
+    with Client.of_config(options.config, options.set) as client:
+        devices = client.control("devices")["devices"]
+    if options.json:
+        print(json.dumps(devices))
+        return OK
+    for device in devices:
+        state = ", ".join(
+            f"{key} {value}" for key, value in device["state"].items() if value is not None
+        )
+        place = f" ({device['area']})" if device["area"] else ""
+        note = "" if device["available"] else "  [unreachable]"
+        note += f"  [{device['problem']}]" if device["problem"] else ""
+        print(f"{device['id']:<44} {device['name']}{place}: {state or 'unknown'}{note}")
+    return OK
+
+
+def _check(options: argparse.Namespace) -> int:
+    from edge_agent.check import check  # noqa: PLC0415
+
+    findings = check(options.config, options.set)
+    if options.json:
+        print(json.dumps([finding.as_dict() for finding in findings]))
+    else:
+        for finding in findings:
+            print(finding.line())
+    return OK if all(finding.ok for finding in findings) else FAILED
+
+
+def _bench(options: argparse.Namespace) -> int:
+    from edge_agent.bench import bench, table  # noqa: PLC0415
+
+    figures = bench(options.model, options.threads)
+    print(json.dumps(figures) if options.json else table(figures))
+    return OK
+
+
+def _warm(options: argparse.Namespace) -> int:
+    import time  # noqa: PLC0415
+
+    from edge_agent.app import model_loader  # noqa: PLC0415
+    from edge_agent.config import load_config  # noqa: PLC0415
+
+    config = load_config(options.config, options.set)
+    started = time.monotonic()
+    loaded = model_loader(config)()
+    loaded.interpreter.warm()
+    print(f"model {loaded.name} is warm after {time.monotonic() - started:.1f} s")
+    return OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,38 @@
+"""A loaded model in the form that the interpreter asks for."""
+
+from collections.abc import Callable, Sequence
+
+from edge_agent.language.grammar import Node
+from edge_agent.slm.decode import Hypothesis
+from edge_agent.slm.model import Model
+
+
+class TokenModel:
+    """Tokenizer and decoder of one model behind the interpreter's Protocol."""
+
+    def __init__(self, model: Model) -> None:
+        """Takes the model's only decoder."""
+        self._tokenizer = model.tokenizer
+        self._decoder = model.decoder()
+
+    def encode(self, text: str, /) -> Sequence[int]:
+        """Token ids of a text; never a special token."""
+        return self._tokenizer.encode(text)
+
+    def text(self, tokens: Sequence[int], /) -> str:
+        """The text of token ids."""
+        return self._tokenizer.decode(tokens)
+
+    def decode(
+        self,
+        prompt: Sequence[int],
+        start: Node,
+        *,
+        width: int,
+        max_tokens: int,
+        cancelled: Callable[[], bool],
+    ) -> Sequence[Hypothesis]:
+        """The best paths through the automaton from `start`, best first."""
+        return self._decoder.decode(
+            prompt, start, width=width, max_tokens=max_tokens, cancelled=cancelled
+        )
