@@ -1,6 +1,7 @@
 """The composition root: builds, starts and stops everything, on one screen."""
 
 import asyncio
+import dataclasses
 import os
 import signal
 import time
@@ -24,6 +25,7 @@ from edge_agent.language.interpreter import Interpreter
 from edge_agent.models import find_model
 from edge_agent.mqtt.client import ConnectionEvent, MqttClient
 from edge_agent.mqtt.inbox import Inbox
+from edge_agent.mqtt.requester import Requester
 from edge_agent.mqtt.settings import BrokerSettings
 from edge_agent.service.agent import Agent, urgent
 from edge_agent.service.control import Control
@@ -58,7 +60,6 @@ class App:
         self._read_config = reload
         self._clock = clock
         self._loop: asyncio.AbstractEventLoop | None = None
-        self.ready = asyncio.Event()
         self.notifier = Notifier.from_environment(os.environ, os.getpid())
         self.watchdog = Watchdog(_STUCK_AFTER, clock)
         self.inbox = Inbox(urgent=urgent)
@@ -120,11 +121,15 @@ class App:
         Args:
             on_ready: Told once, with a line for a person, when commands are taken.
         """
-        self._loop = asyncio.get_running_loop()
-        stopping = asyncio.Event()
+        loop, stopping = asyncio.get_running_loop(), asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
-            self._loop.add_signal_handler(number, stopping.set)
-        self._loop.add_signal_handler(signal.SIGHUP, self._hang_up)
+            loop.add_signal_handler(number, stopping.set)
+        loop.add_signal_handler(signal.SIGHUP, self._hang_up)
+        await self.serve(on_ready, stopping)
+
+    async def serve(self, on_ready: Callable[[str], None], stopping: asyncio.Event) -> None:
+        """Serve until `stopping` is set; installs no signal handlers."""
+        self._loop = asyncio.get_running_loop()
         tasks = [
             asyncio.create_task(self.agent.run(), name="agent"),
             asyncio.create_task(self.health.run(), name="health"),
@@ -167,7 +172,6 @@ class App:
         degraded = self.health.degraded()
         line = "; ".join(degraded) if degraded else "all is well"
         self.notifier.ready(line)
-        self.ready.set()
         _LOG.info("agent.ready", degraded=len(degraded))
         on_ready(f"edge-agent {self._topics.node} is ready: {line}")
 
@@ -312,3 +316,16 @@ def run(path: Path, overrides: Sequence[str], on_ready: Callable[[str], None]) -
         await App(config, reload).run(on_ready)
 
     asyncio.run(serve())
+
+
+def requester(path: Path, overrides: Sequence[str]) -> Requester:
+    """A client of the daemon that runs with a config.
+
+    Raises:
+        ConfigError: The configuration is wrong.
+    """
+    config = load_config(path, overrides)
+    settings = dataclasses.replace(
+        broker_settings(config), client_id=f"edge-agent-cli-{os.getpid()}"
+    )
+    return Requester(settings, config.node)

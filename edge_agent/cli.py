@@ -117,7 +117,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from edge_agent.sim.demo import demo  # noqa: PLC0415
+    from edge_agent.demo import demo  # noqa: PLC0415
 
     return demo(
         say=options.say, area=options.area, as_json=options.json, overrides=tuple(options.set)
@@ -125,18 +125,18 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _ask(options: argparse.Namespace) -> int:
-    from edge_agent.service.client import Client  # noqa: PLC0415
+    from edge_agent.app import requester  # noqa: PLC0415
 
-    with Client.of_config(options.config, options.set) as client:
+    with requester(options.config, options.set) as client:
         response = client.ask(options.text, area=options.area, dry_run=options.dry_run)
     print(json.dumps(response) if options.json else response["text"])
     return OK if response["status"] in {"ok", "clarify"} else FAILED
 
 
 def _devices(options: argparse.Namespace) -> int:
-    from edge_agent.service.client import Client  # noqa: PLC0415
+    from edge_agent.app import requester  # noqa: PLC0415
 
-    with Client.of_config(options.config, options.set) as client:
+    with requester(options.config, options.set) as client:
         devices = client.control("devices")["devices"]
     if options.json:
         print(json.dumps(devices))

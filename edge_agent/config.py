@@ -271,6 +271,19 @@ def config_directories(beside: Path) -> tuple[Path, ...]:
     )
 
 
+def find_config(name: str, beside: Path) -> Path:
+    """The shipped config of that name.
+
+    Raises:
+        ConfigError: There is none; the text says where it was looked for.
+    """
+    for directory in config_directories(beside):
+        if (directory / name).is_file():
+            return directory / name
+    looked = ", ".join(str(directory) for directory in config_directories(beside))
+    raise ConfigError(f"there is no {name} in {looked}")
+
+
 def _merged(path: Path, chain: tuple[Path, ...]) -> dict[str, Any]:
     if path in chain or len(chain) > _MOST_EXTENDS:
         raise ConfigError(f"{chain[-1]}: extends: {path.name} leads back to itself")
@@ -280,11 +293,11 @@ def _merged(path: Path, chain: tuple[Path, ...]) -> dict[str, Any]:
         return document
     if not isinstance(parent, str):
         raise ConfigError(f"{path}: extends: must be the name of one file")
-    for directory in config_directories(path.parent):
-        if (directory / parent).is_file():
-            return _over(_merged(directory / parent, (*chain, path)), document)
-    looked = ", ".join(str(directory) for directory in config_directories(path.parent))
-    raise ConfigError(f"{path}: extends: there is no {parent} in {looked}")
+    try:
+        found = find_config(parent, path.parent)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: extends: {error}") from error
+    return _over(_merged(found, (*chain, path)), document)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from edge_agent.core.command import Meaning, Plan, Query, Refusal
+from edge_agent.core.command import Meaning, Plan, Refusal
 from edge_agent.core.entity import Area, Risk, Text
 from edge_agent.core.registry import Registry
-from edge_agent.language.grammar import Grammar, Node, Slots, compile_grammar, meaning
+from edge_agent.language.grammar import Node, Slots, compile_grammar, meaning
 from edge_agent.language.guards import is_conditional, is_question, plain
 from edge_agent.language.numbers import numbers_in
 from edge_agent.language.prompt import MOST_CHARACTERS, PromptFormat
@@ -69,13 +69,12 @@ class LanguageModel(Protocol):
 class Calibration:
     """Turns raw scores of one model with one prompt into confidences, and says what is enough.
 
-    The confidence of the best reading is `sigmoid(bias + weight * (score - refusal * share))`,
-    with the refusal's own score: what is likelier than doing nothing is likelier to be meant.
+    The confidence of a reading is `sigmoid(bias + weight * score)`, the score being the sum of
+    the raw log-probabilities of its tokens, in nats.
     """
 
     bias: float
     weight: float
-    share: float
     act: Mapping[Risk, float]
     """Confidence from which a command of this risk class is carried out; below, it is asked."""
     ask: float
@@ -144,26 +143,21 @@ class Interpreter:
         return self._choose(root, [path for path in paths if path.finished])
 
     def _choose(self, root: Node, paths: Sequence[Path]) -> Reading:
-        refusal = -_HOPELESS
-        best: Path | None = None
-        for path in paths:
-            if isinstance(meaning(root, path.tokens), Refusal):
-                refusal = max(refusal, path.logprob)
-            elif best is None or path.logprob > best.logprob:
-                best = path
-        if best is None:
+        if not paths:
             return Reading(Refusal(), 1.0)
-        known = self.calibration
-        evidence = known.bias + known.weight * (best.logprob - known.share * refusal)
-        confidence = 1 / (1 + math.exp(-max(-30.0, min(30.0, evidence))))
+        best = max(paths, key=lambda path: path.logprob)
         understood = meaning(root, best.tokens)
         said = self._model.text(best.tokens).strip()
-        if confidence < known.ask:
-            return Reading(Refusal(), 1 - confidence, said)
+        confidence = self._confidence(best.logprob)
+        if isinstance(understood, Refusal):
+            return Reading(understood, 1 - confidence, said)
+        if confidence < self.calibration.ask:
+            return Reading(Refusal("not understood"), 1 - confidence, said)
         return Reading(understood, confidence, said)
 
-
-_HOPELESS = 12.0  # nats: a refusal that did not even reach the beam
+    def _confidence(self, score: float) -> float:
+        evidence = self.calibration.bias + self.calibration.weight * score
+        return 1 / (1 + math.exp(-max(-30.0, min(30.0, evidence))))
 
 
 def _texts(text: str, targets: Sequence[Spoken], vocabulary: Vocabulary) -> list[str]:
@@ -197,14 +191,3 @@ def risk_of(plan: Plan, registry: Registry) -> Risk:
     ]
     return max(risks, key=order.index, default=Risk.COMFORT)
 
-
-__all__ = [
-    "Calibration",
-    "Grammar",
-    "Interpreter",
-    "LanguageModel",
-    "Path",
-    "Query",
-    "Reading",
-    "risk_of",
-]

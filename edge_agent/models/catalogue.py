@@ -54,9 +54,8 @@ _SMOLLM2 = ModelSpec(
     prompt=EXAMPLES,
     grammar_version=1,
     calibration=Calibration(
-        bias=3.0,
-        weight=0.8,
-        share=0.25,
+        bias=5.0,
+        weight=1.0,
         act={Risk.COMFORT: 0.5, Risk.CAUTION: 0.6, Risk.SECURITY: 0.8},
         ask=0.2,
     ),

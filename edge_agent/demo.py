@@ -1,0 +1,237 @@
+"""The product in a box: broker, simulated home and car, and the real agent, with nothing set up.
+
+Shows for each sentence what was understood, what was sent, what the device answered and what is
+said about it.
+"""
+
+import asyncio
+import functools
+import json
+import logging
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge_agent.app import App, requester
+from edge_agent.config import find_config, load_config
+from edge_agent.errors import EdgeAgentError
+from edge_agent.mqtt.requester import Requester
+from edge_agent.service.logs import configure_logs
+from edge_agent.sim.broker import EmbeddedBroker
+from edge_agent.sim.car import HEARTBEAT, load_car
+from edge_agent.sim.home import load_home
+from edge_agent.sim.world import World
+
+EXAMPLES = (
+    "turn on the kitchen ceiling light",
+    "lock the front door",
+    "is the garage door open?",
+    "open the driver window",
+)
+
+_CONFIG = "car-head-unit.yaml"
+_START_TIMEOUT = 600.0  # seconds; the first start compiles the model's kernels
+_SETTLE = 3.0  # seconds in which the last devices announce themselves
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What happened around one sentence."""
+
+    response: dict[str, Any]
+    understood: str
+    messages: Sequence[tuple[str, str]]
+    """Topic and payload of what was sent to devices."""
+    changes: Sequence[tuple[str, str, object, object]]
+    """Device, attribute, before and after."""
+    milliseconds: float
+    """From the command's sending to the device message; to the response where there is none."""
+
+
+def demo(
+    *, say: str | None, area: str | None, as_json: bool, overrides: Sequence[str] = ()
+) -> int:
+    """Run the demo; returns its exit code.
+
+    Args:
+        say: One sentence; without it examples are shown, then sentences are read from a person.
+        area: The speaker's room or zone.
+        as_json: One JSON object a sentence instead of text.
+        overrides: `key=value` for the configuration.
+
+    Returns:
+        With `say`, 0 only if a simulated device changed, 1 otherwise.
+    """
+    logging.getLogger("amqtt").setLevel(logging.CRITICAL)
+    configure_logs("error", journal=False)
+    _note("starting the broker, a home and a car")
+    with (
+        EmbeddedBroker() as broker,
+        World(broker.url, [*load_home(), *load_car()], heartbeat=HEARTBEAT) as world,
+        _Agent(broker.url, overrides) as agent,
+        agent.requester as client,
+    ):
+        talk = _Talk(client, world, area, as_json=as_json)
+        if say is not None:
+            return 0 if talk.say(say).changes else 1
+        _note(f"ready: {agent.devices} devices. For example:")
+        for sentence in EXAMPLES:
+            talk.say(sentence)
+        _note("now it is your turn; an empty line ends the demo")
+        _converse(talk)
+    return 0
+
+
+def _converse(talk: "_Talk") -> None:
+    while True:
+        if sys.stdin.isatty():
+            sys.stdout.write("> ")
+            sys.stdout.flush()
+        line = sys.stdin.readline().strip()
+        if not line:
+            return
+        talk.say(line)
+
+
+class _Talk:
+    """Says sentences and shows what happens."""
+
+    def __init__(
+        self, client: Requester, world: World, area: str | None, *, as_json: bool
+    ) -> None:
+        self._client = client
+        self._world = world
+        self._area = area
+        self._as_json = as_json
+        # One conversation: "the bedroom one" answers the question before it.
+        self._conversation = f"demo-{time.time_ns()}"
+
+    def say(self, sentence: str) -> Seen:
+        """Say a sentence and show what came of it."""
+        mark, started = self._world.mark(), time.monotonic()
+        response = self._client.ask(
+            sentence, area=self._area, conversation_id=self._conversation
+        )
+        ended = time.monotonic()
+        if response["calls"]:
+            # A device that moves slowly may still be on its way.
+            self._world.wait(lambda world: bool(world.changes(mark)), _SETTLE)
+        entries = [entry for entry in self._world.log if entry.time >= started]
+        seen = Seen(
+            response,
+            next(
+                (
+                    event["meaning"]
+                    for event in self._client.events(response["id"])
+                    if event["event"] == "decided"
+                ),
+                "",
+            ),
+            [(entry.topic, entry.payload) for entry in entries],
+            [
+                (change.device, change.attribute, change.old, change.new)
+                for change in self._world.changes(mark)
+                if change.device not in HEARTBEAT
+            ],
+            ((entries[0].time if entries else ended) - started) * 1e3,
+        )
+        if self._as_json:
+            sys.stdout.write(json.dumps(_as_dict(sentence, seen)) + "\n")
+        else:
+            sys.stdout.write(_as_text(sentence, seen))
+        sys.stdout.flush()
+        return seen
+
+
+class _Agent:
+    """The real daemon in a thread, as `edge-agent run` has it in a process."""
+
+    def __init__(self, url: str, overrides: Sequence[str]) -> None:
+        self._path = find_config(_CONFIG, Path.cwd())
+        self._overrides = [f"mqtt.url={url}", "agent.id=demo", "log.level=error", *overrides]
+        self._ready = threading.Event()
+        self._error: BaseException | None = None
+        self._stop: Callable[[], object] = lambda: None
+        self._thread = threading.Thread(target=self._serve, name="agent", daemon=True)
+        self.devices = 0
+
+    @property
+    def requester(self) -> Requester:
+        """A client of this agent."""
+        return requester(self._path, self._overrides)
+
+    def __enter__(self) -> "_Agent":
+        """Start and wait until commands are taken.
+
+        Raises:
+            EdgeAgentError: It did not become ready.
+        """
+        _note("starting the agent; the first time it compiles the model, which takes a while")
+        self._thread.start()
+        if not self._ready.wait(_START_TIMEOUT) or self._error is not None:
+            raise EdgeAgentError(f"the agent did not start: {self._error or 'no reason known'}")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop it."""
+        self._stop()
+        self._thread.join(5)
+
+    def _serve(self) -> None:
+        async def serve() -> None:
+            app = App(
+                load_config(self._path, self._overrides),
+                lambda: load_config(self._path, self._overrides),
+            )
+            loop, stopping = asyncio.get_running_loop(), asyncio.Event()
+            self._stop = functools.partial(loop.call_soon_threadsafe, stopping.set)
+
+            def ready(_line: str) -> None:
+                self.devices = len(app.devices.registry.entities)
+                if app.worker.problem:
+                    self._error = EdgeAgentError(app.worker.problem)
+                self._ready.set()
+
+            await app.serve(ready, stopping)
+
+        try:
+            asyncio.run(serve())
+        except BaseException as error:  # noqa: BLE001 - handed to the thread that waits
+            self._error = error
+            self._ready.set()
+
+
+def _note(text: str) -> None:
+    sys.stderr.write(f"demo: {text}\n")
+    sys.stderr.flush()
+
+
+def _as_dict(sentence: str, seen: Seen) -> dict[str, Any]:
+    return {
+        "said": sentence,
+        "understood": seen.understood,
+        "messages": seen.messages,
+        "changes": seen.changes,
+        "milliseconds": round(seen.milliseconds, 1),
+        "response": seen.response,
+    }
+
+
+def _as_text(sentence: str, seen: Seen) -> str:
+    response = seen.response
+    lines = ["", f"  you         {sentence}"]
+    if seen.understood:
+        lines.append(f"  understood  {seen.understood}   ({response['confidence']:.0%} sure)")
+    lines += [f"  sent        {topic}  {payload}" for topic, payload in seen.messages]
+    lines += [
+        f"  device      {device}: {attribute} {old} -> {new}"
+        for device, attribute, old, new in seen.changes
+    ]
+    lines.append(f"  answer      {response['text']}   [{response['status']}]")
+    what = "to the device" if seen.messages else "to the answer"
+    lines.append(f"  time        {seen.milliseconds:.0f} ms {what}")
+    return "\n".join(lines) + "\n"
