@@ -18,8 +18,8 @@ HS: Final[Mapping[str, tuple[float, float]]] = {
     "salmon": (6, 54),
     "coral": (16, 69),
     "peach": (28, 50),
-    "orange": (30, 100),
-    "amber": (42, 100),
+    "orange": (36, 100),
+    "amber": (45, 100),
     "gold": (51, 100),
     "yellow": (60, 100),
     "chartreuse": (75, 100),
@@ -44,6 +44,9 @@ HS: Final[Mapping[str, tuple[float, float]]] = {
     "hot pink": (330, 80),
 }
 """Hue in degrees and saturation in percent, by name."""
+
+_CODES: Final[Mapping[str, str]] = {"800080": "purple"}
+# CSS names that differ from another one by their darkness alone.
 
 NAMES: Final = tuple(HS)
 
@@ -79,6 +82,19 @@ def name_of_rgb(red: float, green: float, blue: float) -> str | None:
         return None
     hue, saturation, _ = colorsys.rgb_to_hsv(*(channel / largest for channel in channels))
     return name_of_hs(hue * 360, saturation * 100)
+
+
+def name_of_code(code: str) -> str | None:
+    """The nearest named colour of `#RRGGBB`; None for another form and for black."""
+    digits = code.removeprefix("#").lower()
+    if len(digits) != 6 or not set(digits) <= set("0123456789abcdef"):
+        return None
+    return _CODES.get(digits) or name_of_rgb(*bytes.fromhex(digits))
+
+
+def code_of(name: str) -> str:
+    """`#RRGGBB` of a named colour."""
+    return "#{:02X}{:02X}{:02X}".format(*rgb_of(name))
 
 
 def name_of_xy(x: float, y: float) -> str | None:

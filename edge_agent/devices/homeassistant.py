@@ -18,8 +18,9 @@ from edge_agent.devices.ha.binding import Binding, Draft, Message, Place
 from edge_agent.devices.ha.discovery import Component, components, parse_topic
 from edge_agent.devices.ha.identity import Identity, identify
 from edge_agent.devices.ha.media import Member
-from edge_agent.devices.ha.settings import Settings, checked_topic
+from edge_agent.devices.ha.settings import Settings
 from edge_agent.devices.templates import Templates
+from edge_agent.devices.values import checked_topic
 from edge_agent.errors import DeviceError
 
 BUILDERS: Final[Mapping[str, Callable[[Draft], None]]] = {
@@ -77,6 +78,7 @@ class HomeAssistant:
         self._owners: dict[str, _Key] = {}  # entity ids
         self._unique: dict[tuple[str, str], _Key] = {}  # component and unique_id
         self._unique_of: dict[_Key, tuple[str, str]] = {}
+        self._areas: dict[_Key, Area] = {}
         self._migrating: set[str] = set()
         self._bindings: dict[str, Binding] = {}
         self._shown: dict[str, tuple[str, ...]] = {}  # entity ids by device
@@ -106,6 +108,11 @@ class HomeAssistant:
         """Seconds after which an observation of the entity no longer counts; None for never."""
         binding = self._bindings.get(entity)
         return binding.expire_after if binding else None
+
+    def known(self) -> Changes:
+        """Everything that is known so far, as one change to an empty registry."""
+        entities = tuple(binding.entity for binding in self._bindings.values())
+        return Changes(upsert=entities, areas=tuple(dict.fromkeys(self._areas.values())))
 
     def discover(self, topic: str, payload: bytes) -> Changes:
         """What a discovery message changes; an empty one removes what its topic announced."""
@@ -190,6 +197,7 @@ class HomeAssistant:
             yield self._drop(key), None
         yield self._keep(key, member, who, component.platform), None
         if who.area is not None:
+            self._areas[key] = who.area
             areas.append(who.area)
         if member.binding.entity.problem:
             problems.append(f"{member.binding.entity.id}: {member.binding.entity.problem}")
@@ -256,6 +264,7 @@ class HomeAssistant:
         entity = self._members.pop(key).binding.entity
         device = entity.device or f"{key[0]} {key[1]}"
         self._owners.pop(entity.id, None)
+        self._areas.pop(key, None)
         self._unique.pop(self._unique_of.pop(key, ("", "")), None)
         self._by_device[device].pop(key, None)
         if not self._by_device[device]:

@@ -15,7 +15,8 @@ from edge_agent.devices.ha.binding import (
     send,
     sending,
 )
-from edge_agent.devices.ha.settings import Settings, Words, finite, spoken
+from edge_agent.devices.ha.settings import Settings
+from edge_agent.devices.values import Words, finite, spoken
 
 _MODES: Final = ("auto", "off", "cool", "heat", "dry", "fan_only")
 _HEATER_MODES: Final = (

@@ -23,8 +23,9 @@ from edge_agent.core.entity import (
 )
 from edge_agent.core.payload import STATE_LIMIT, decode_json
 from edge_agent.devices.adapter import Outgoing
-from edge_agent.devices.ha.settings import Settings, Words, decimal, finite, spoken
+from edge_agent.devices.ha.settings import Settings
 from edge_agent.devices.templates import Template
+from edge_agent.devices.values import Words, decimal, finite, spoken
 from edge_agent.errors import DeviceError
 
 Readings: TypeAlias = Mapping[str, Value | None]

@@ -16,7 +16,7 @@ from edge_agent.devices.ha.binding import (
     lookup,
     sending,
 )
-from edge_agent.devices.ha.settings import Words, finite, spoken
+from edge_agent.devices.values import Words, finite, spoken
 from edge_agent.errors import DeviceError
 
 PERCENT: Final = Range(0, 100, 1, "%")

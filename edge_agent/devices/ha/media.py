@@ -33,7 +33,7 @@ from edge_agent.devices.ha.binding import (
     send,
     sending,
 )
-from edge_agent.devices.ha.settings import Words, decimal, finite
+from edge_agent.devices.values import Words, decimal, finite
 
 _Convert: TypeAlias = Callable[[Value | None], Value | None]
 VOLUME: Final = Range(0, 100, 1, "%")

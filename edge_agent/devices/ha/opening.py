@@ -12,7 +12,7 @@ from edge_agent.core.entity import Attribute, Choice, Kind, Range, Value
 from edge_agent.core.payload import decode_json
 from edge_agent.devices.adapter import Outgoing
 from edge_agent.devices.ha.binding import Draft, Readings, Setter, lookup, offered, send, sending
-from edge_agent.devices.ha.settings import finite, spoken
+from edge_agent.devices.values import finite, spoken
 from edge_agent.errors import DeviceError
 
 POSITION: Final = Range(0, 100, 1, "%")

@@ -9,7 +9,7 @@ from typing import Final
 from edge_agent.core.entity import Attribute, Choice, Kind, Risk, Value
 from edge_agent.core.payload import decode_json
 from edge_agent.devices.ha.binding import Draft, Readings, Setter, send, sending
-from edge_agent.devices.ha.settings import Words, spoken
+from edge_agent.devices.values import Words, spoken
 
 _DEFAULT_FEATURES: Final = ("start", "stop", "return_home", "status", "battery", "clean_spot")
 _STATES: Final = frozenset({"cleaning", "docked", "paused", "idle", "returning", "error"})

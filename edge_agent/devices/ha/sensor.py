@@ -7,8 +7,8 @@ from edge_agent.core.entity import Attribute, Choice, Kind, Reading, Text, Value
 from edge_agent.core.names import clean_name
 from edge_agent.core.payload import decode_json
 from edge_agent.devices.ha.binding import UNKNOWN, Draft, Readings, lookup
-from edge_agent.devices.ha.settings import Words, finite, spoken
 from edge_agent.devices.ha.simple import clean_unit
+from edge_agent.devices.values import Words, finite, spoken
 from edge_agent.errors import DeviceError
 
 _TEXT_CLASSES: Final = frozenset({"date", "enum", "timestamp"})

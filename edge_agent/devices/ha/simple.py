@@ -18,7 +18,7 @@ from edge_agent.core.payload import decode_json
 from edge_agent.devices.adapter import Outgoing
 from edge_agent.devices.ha.binding import Draft, Readings, lookup, send, sending
 from edge_agent.devices.ha.opening import security_name
-from edge_agent.devices.ha.settings import Words
+from edge_agent.devices.values import Words
 from edge_agent.errors import DeviceError
 
 _LIST_WORDS: Final = frozenset({"list", "lists", "tasks", "todo", "shopping"})
