@@ -12,8 +12,8 @@ from random import Random
 import structlog
 
 from edge_agent.config import Config, SignalConfig, load_config
-from edge_agent.core.entity import Area, Floor, Group, Origin, Risk
-from edge_agent.core.interlock import Requirement, Rule
+from edge_agent.core.entity import Area, Attribute, Floor, Group, Origin, Risk
+from edge_agent.core.interlock import Control, Requirement, Rule
 from edge_agent.core.policy import Policy, Verdict
 from edge_agent.core.registry import Annotation, Registry
 from edge_agent.devices.adapter import Adapter
@@ -28,7 +28,7 @@ from edge_agent.mqtt.inbox import Inbox
 from edge_agent.mqtt.requester import Requester
 from edge_agent.mqtt.settings import BrokerSettings
 from edge_agent.service.agent import Agent, urgent
-from edge_agent.service.control import Control
+from edge_agent.service import control
 from edge_agent.service.devices import Devices
 from edge_agent.service.executor import Executor, Interlocks
 from edge_agent.service.health import Health
@@ -91,7 +91,7 @@ class App:
             default_area=config.agent.area,
             clock=clock,
         )
-        self.control = Control(self.devices, dialogue, self.turn, self.reload)
+        self.control = control.Control(self.devices, dialogue, self.turn, self.reload)
         self.agent = Agent(
             topics=topics,
             inbox=self.inbox,
@@ -259,7 +259,11 @@ def interlocks(config: Config, vehicle: Vss | None) -> Interlocks:
         return Interlocks()
     rules = tuple(
         Rule(
-            frozenset(control for pattern in item.signals for control in vehicle.where(pattern)),
+            frozenset(
+                Control(*control)
+                for pattern in item.signals
+                for control in vehicle.controls(pattern)
+            ),
             item.values,
             tuple(
                 Requirement(need.signal, need.at_most, need.one_of, need.otherwise)
@@ -269,9 +273,8 @@ def interlocks(config: Config, vehicle: Vss | None) -> Interlocks:
         for item in config.policy.interlocks
     )
     inputs = {
-        name: control
+        name: Control(path, Attribute.VALUE)
         for name, path in config.policy.interlock_inputs.items()
-        for control in vehicle.where(path)
     }
     return Interlocks(rules, inputs, config.policy.interlock_max_age)
 

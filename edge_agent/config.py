@@ -381,7 +381,9 @@ def _legal(text: str, place: str) -> str:
         if found is not None and isinstance(found, type) and issubclass(found, msgspec.Struct):
             struct = found
     legal = [name for name in struct.__struct_fields__ if name not in _SECRETS]
-    return f"; legal here: {', '.join(legal)}" if struct is not Config or place == "top level" else ""
+    return (
+        f"; legal here: {', '.join(legal)}" if struct is not Config or place == "top level" else ""
+    )
 
 
 def _sections() -> list[str]:

@@ -4,21 +4,17 @@ Shows for each sentence what was understood, what was sent, what the device answ
 said about it.
 """
 
-import asyncio
-import functools
 import json
 import logging
 import sys
-import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_agent.app import App, requester
-from edge_agent.config import find_config, load_config
-from edge_agent.errors import EdgeAgentError
+from edge_agent.background import AgentThread
+from edge_agent.config import find_config
 from edge_agent.mqtt.requester import Requester
 from edge_agent.service.logs import configure_logs
 from edge_agent.sim.broker import EmbeddedBroker
@@ -34,7 +30,6 @@ EXAMPLES = (
 )
 
 _CONFIG = "car-head-unit.yaml"
-_START_TIMEOUT = 600.0  # seconds; the first start compiles the model's kernels
 _SETTLE = 3.0  # seconds in which the last devices announce themselves
 
 
@@ -52,9 +47,7 @@ class Seen:
     """From the command's sending to the device message; to the response where there is none."""
 
 
-def demo(
-    *, say: str | None, area: str | None, as_json: bool, overrides: Sequence[str] = ()
-) -> int:
+def demo(*, say: str | None, area: str | None, as_json: bool, overrides: Sequence[str] = ()) -> int:
     """Run the demo; returns its exit code.
 
     Args:
@@ -68,17 +61,21 @@ def demo(
     """
     logging.getLogger("amqtt").setLevel(logging.CRITICAL)
     configure_logs("error", journal=False)
-    _note("starting the broker, a home and a car")
+    _note("starting broker, home, car and agent; the first time it compiles the model for a while")
     with (
         EmbeddedBroker() as broker,
         World(broker.url, [*load_home(), *load_car()], heartbeat=HEARTBEAT) as world,
-        _Agent(broker.url, overrides) as agent,
+        AgentThread(
+            find_config(_CONFIG, Path.cwd()),
+            [f"mqtt.url={broker.url}", "agent.id=demo", *overrides],
+        ) as agent,
         agent.requester as client,
     ):
         talk = _Talk(client, world, area, as_json=as_json)
         if say is not None:
             return 0 if talk.say(say).changes else 1
-        _note(f"ready: {agent.devices} devices. For example:")
+        count = len(client.control("devices")["devices"])
+        _note(f"ready: {count} devices. For example:")
         for sentence in EXAMPLES:
             talk.say(sentence)
         _note("now it is your turn; an empty line ends the demo")
@@ -100,9 +97,7 @@ def _converse(talk: "_Talk") -> None:
 class _Talk:
     """Says sentences and shows what happens."""
 
-    def __init__(
-        self, client: Requester, world: World, area: str | None, *, as_json: bool
-    ) -> None:
+    def __init__(self, client: Requester, world: World, area: str | None, *, as_json: bool) -> None:
         self._client = client
         self._world = world
         self._area = area
@@ -113,9 +108,7 @@ class _Talk:
     def say(self, sentence: str) -> Seen:
         """Say a sentence and show what came of it."""
         mark, started = self._world.mark(), time.monotonic()
-        response = self._client.ask(
-            sentence, area=self._area, conversation_id=self._conversation
-        )
+        response = self._client.ask(sentence, area=self._area, conversation_id=self._conversation)
         ended = time.monotonic()
         if response["calls"]:
             # A device that moves slowly may still be on its way.
@@ -145,64 +138,6 @@ class _Talk:
             sys.stdout.write(_as_text(sentence, seen))
         sys.stdout.flush()
         return seen
-
-
-class _Agent:
-    """The real daemon in a thread, as `edge-agent run` has it in a process."""
-
-    def __init__(self, url: str, overrides: Sequence[str]) -> None:
-        self._path = find_config(_CONFIG, Path.cwd())
-        self._overrides = [f"mqtt.url={url}", "agent.id=demo", "log.level=error", *overrides]
-        self._ready = threading.Event()
-        self._error: BaseException | None = None
-        self._stop: Callable[[], object] = lambda: None
-        self._thread = threading.Thread(target=self._serve, name="agent", daemon=True)
-        self.devices = 0
-
-    @property
-    def requester(self) -> Requester:
-        """A client of this agent."""
-        return requester(self._path, self._overrides)
-
-    def __enter__(self) -> "_Agent":
-        """Start and wait until commands are taken.
-
-        Raises:
-            EdgeAgentError: It did not become ready.
-        """
-        _note("starting the agent; the first time it compiles the model, which takes a while")
-        self._thread.start()
-        if not self._ready.wait(_START_TIMEOUT) or self._error is not None:
-            raise EdgeAgentError(f"the agent did not start: {self._error or 'no reason known'}")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop it."""
-        self._stop()
-        self._thread.join(5)
-
-    def _serve(self) -> None:
-        async def serve() -> None:
-            app = App(
-                load_config(self._path, self._overrides),
-                lambda: load_config(self._path, self._overrides),
-            )
-            loop, stopping = asyncio.get_running_loop(), asyncio.Event()
-            self._stop = functools.partial(loop.call_soon_threadsafe, stopping.set)
-
-            def ready(_line: str) -> None:
-                self.devices = len(app.devices.registry.entities)
-                if app.worker.problem:
-                    self._error = EdgeAgentError(app.worker.problem)
-                self._ready.set()
-
-            await app.serve(ready, stopping)
-
-        try:
-            asyncio.run(serve())
-        except BaseException as error:  # noqa: BLE001 - handed to the thread that waits
-            self._error = error
-            self._ready.set()
 
 
 def _note(text: str) -> None:

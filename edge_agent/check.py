@@ -1,0 +1,139 @@
+"""What is wrong on this machine and how to mend it: config, model, broker, CPU, memory, audio."""
+
+import os
+import platform
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from edge_agent.app import App, broker_settings
+from edge_agent.config import Config, load_config
+from edge_agent.errors import EdgeAgentError
+from edge_agent.models import find_model
+from edge_agent.mqtt.requester import Requester
+
+_MEGABYTE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    subject: str
+    ok: bool
+    found: str
+    remedy: str = ""
+    """How to mend it; empty where nothing is wrong."""
+
+    def line(self) -> str:
+        """For a person."""
+        text = f"{'ok  ' if self.ok else 'BAD '} {self.subject:<8} {self.found}"
+        return f"{text}\n     -> {self.remedy}" if self.remedy else text
+
+    def as_dict(self) -> dict[str, Any]:
+        """For a program."""
+        return asdict(self)
+
+
+def check(path: Path, overrides: Sequence[str]) -> list[Finding]:
+    """Everything that was looked at; a config that cannot be read ends it early.
+
+    Raises:
+        ConfigError: The config is wrong: nothing else can be looked at.
+    """
+    config = load_config(path, overrides)
+    App(config, lambda: config)  # what the daemon would refuse at its start is refused here
+    findings = [Finding("config", ok=True, found=f"{path} for node {config.node}")]
+    for look in (_model, _compiler, _broker, _board, _audio):
+        findings.extend(look(config))
+    return findings
+
+
+def _model(config: Config) -> Iterator[Finding]:
+    # sha256_file comes with tinygrad's neighbours, but does not load it.
+    from edge_agent.slm.gguf import open_gguf, sha256_file  # noqa: PLC0415
+
+    try:
+        spec = find_model(config.model.name)
+        path = Path(config.model.file) if config.model.file else spec.path()
+        open_gguf(path, max_bytes=config.board.memory_mb * _MEGABYTE)
+        wanted = config.model.sha256 or (None if config.model.file else spec.sha256)
+        if wanted is not None and sha256_file(path) != wanted:
+            yield Finding("model", ok=False, found=f"{path} is damaged", remedy="install it again")
+            return
+    except EdgeAgentError as error:
+        yield Finding("model", ok=False, found=str(error), remedy="see model.name and model.file")
+        return
+    size = path.stat().st_size / _MEGABYTE
+    yield Finding("model", ok=True, found=f"{spec.name}, {size:.0f} MB, {path}")
+
+
+def _compiler(_config: Config) -> Iterator[Finding]:
+    compiler = shutil.which(os.environ.get("CC", "clang"))
+    if compiler is None:
+        cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "tinygrad"
+        yield Finding(
+            "clang",
+            ok=(cache / "cache.db").exists(),
+            found="not installed; kernels that are not in the cache cannot be compiled",
+            remedy="apt install clang",
+        )
+        return
+    yield Finding("clang", ok=True, found=compiler)
+
+
+def _broker(config: Config) -> Iterator[Finding]:
+    from dataclasses import replace  # noqa: PLC0415
+
+    settings = replace(broker_settings(config), client_id=f"edge-agent-check-{os.getpid()}")
+    started = time.monotonic()
+    try:
+        with Requester(settings, config.node):
+            took = (time.monotonic() - started) * 1e3
+            yield Finding("broker", ok=True, found=f"{config.mqtt.url} answers in {took:.0f} ms")
+    except EdgeAgentError as error:
+        yield Finding(
+            "broker",
+            ok=False,
+            found=str(error),
+            remedy="start the broker, or set mqtt.url, mqtt.username and mqtt.password_file",
+        )
+
+
+def _board(config: Config) -> Iterator[Finding]:
+    cores = len(os.sched_getaffinity(0))
+    threads = config.board.threads
+    found = f"{platform.machine()}, {cores} cores; board.threads is {threads or 'all'}"
+    too_many = threads > cores
+    yield Finding(
+        "cpu",
+        ok=not too_many,
+        found=found,
+        remedy=f"set board.threads to at most {cores}" if too_many else "",
+    )
+    free = _available_memory()
+    tight = 0 < free < 300 * _MEGABYTE
+    yield Finding(
+        "memory",
+        ok=not tight,
+        found=f"{free / _MEGABYTE:.0f} MB are free",
+        remedy="end other programs: the daemon needs about 300 MB" if tight else "",
+    )
+
+
+def _available_memory(read: Callable[[], str] = Path("/proc/meminfo").read_text) -> int:
+    for line in read().splitlines():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) << 10
+    return 0
+
+
+def _audio(_config: Config) -> Iterator[Finding]:
+    found = "not installed (extra [voice]); text over MQTT works without it"
+    if find_spec("sounddevice") is not None:
+        found = "sounddevice is installed; voice comes in a later version"
+    yield Finding("audio", ok=True, found=found)
