@@ -41,9 +41,9 @@ class _Classes(dict[int, str]):
             case "N":
                 found = "0"
             case "Z":
-                found = " "
+                found = "\t"  # not a space, which a word may begin with
             case _:
-                found = " " if code == 0x85 else "!"
+                found = "\t" if code == 0x85 else "!"
         if code < 0x80:
             found = chr(code)
         self[code] = found
@@ -177,7 +177,8 @@ class Tokenizer:
 
     def _merge(self, word: str) -> tuple[int, ...]:
         """The ids of one word, merged lowest rank first, leftmost first: O(n log n)."""
-        parts: list[str | None] = [self._letters[byte] for byte in word.encode(errors="replace")]
+        letters = (self._letters[byte] for byte in word.encode(errors="replace"))
+        parts: list[str | None] = [letter for letter in letters if letter in self._ids]
         after = list(range(1, len(parts) + 1))
         before = list(range(-1, len(parts) - 1))
         queue: list[tuple[int, int, str]] = []
