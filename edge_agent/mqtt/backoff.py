@@ -34,14 +34,10 @@ class Backoff:
         self._failures = min(self._failures + 1, _MAX_DOUBLINGS)
         return self._random.uniform(0.0, ceiling)
 
-    def after_loss(self, lived: float) -> float:
-        """Return the seconds to wait after a connection that stood for `lived` seconds.
-
-        Only one that outlived the shortest wait shows that the trouble before it is over.
-        """
+    def after_loss(self) -> float:
+        """Return the seconds to wait after a connection that stood: the trouble before is over."""
         self._takeovers = 0
-        if lived > self._shortest:
-            self._failures = 0
+        self._failures = 0
         return self.after_failure()
 
     def after_takeover(self) -> float:

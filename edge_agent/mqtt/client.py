@@ -5,6 +5,7 @@ paho does not. Nothing is queued while it is down: a command that comes late is 
 Knows no devices and no commands; what comes in goes to the inbox.
 """
 
+import select
 import socket
 import threading
 from collections.abc import Callable, Iterable
@@ -32,6 +33,7 @@ from edge_agent.mqtt.topics import MAX_TOPIC_BYTES, check_topic
 _LOG = structlog.get_logger(__name__)
 _STOP_TIME: Final = 1.0  # seconds that stop() may take
 _PROBE_TIME: Final = 2.0  # seconds
+_PROBE_PATIENCE: Final = 0.3  # seconds
 _SILENT_TWICE: Final = 2  # one unanswered CONNECT may be a broker that is being restarted
 _MAX_EXPIRY: Final = 0xFFFFFFFF
 
@@ -242,10 +244,14 @@ class MqttClient:
         return Ending(Cause.TAKEOVER, sentence, ending.lived)
 
     def _broker_lives(self) -> bool:
+        """Whether the broker takes a connection and waits for its first packet.
+
+        A broker that is dying, or a proxy before a dead one, may take it but closes it at once.
+        """
         address = (self._settings.host, self._settings.port)
         try:
-            with socket.create_connection(address, timeout=_PROBE_TIME):
-                return True
+            with socket.create_connection(address, timeout=_PROBE_TIME) as probe:
+                return not select.select([probe], [], [], _PROBE_PATIENCE)[0]
         except OSError:
             return False
 
@@ -255,7 +261,7 @@ class MqttClient:
             return self._backoff.after_takeover()
         if ending.lived is None:
             return 0.0 if self._change_protocol(ending) else self._backoff.after_failure()
-        return self._backoff.after_loss(ending.lived)
+        return self._backoff.after_loss()
 
     def _change_protocol(self, ending: Ending) -> bool:
         """Turn to 3.1.1 where 5 is refused, and back where that was no help; whether it did."""

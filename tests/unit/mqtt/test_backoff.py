@@ -21,19 +21,18 @@ def test_jitter_is_full():
     assert max(waits) > 57
 
 
-def test_connection_that_stood_starts_anew_and_a_short_one_does_not():
+def test_connection_that_stood_starts_anew():
     backoff = Backoff(1.0, 60.0, Highest())
     for _ in range(3):
         backoff.after_failure()
-    assert backoff.after_loss(0.5) == 8
-    assert backoff.after_loss(1.5) == 1
+    assert backoff.after_loss() == 1
 
 
 def test_takeover_waits_longer_than_any_failure_and_longer_each_time():
     backoff = Backoff(1.0, 60.0, Highest())
     assert [backoff.after_takeover() for _ in range(5)] == [120, 240, 480, 960, 960]
     assert backoff.fighting
-    backoff.after_loss(100)
+    backoff.after_loss()
     assert not backoff.fighting
     waits = [Backoff(1.0, 60.0, Random(seed)).after_takeover() for seed in range(50)]
     assert min(waits) >= 60
