@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from tinygrad import Tensor, TinyJit, UOp, dtypes
 
 from edge_agent.errors import ModelError
-from edge_agent.slm.gguf import GgufFile, GgufTensor
+from edge_agent.slm.gguf import GgufFile
 from edge_agent.slm.layer import MATRICES, NORMS, Layer, LayerProgram, Sight, rms_norm
 from edge_agent.slm.llama import LlamaConfig, check_tensors, float_rows
 from edge_agent.slm.matmul import Format, load_matrix, multiply
+from edge_agent.slm.runtime import tinygrad_session
 
 Floats = NDArray[np.float32]
 
@@ -48,26 +49,11 @@ class Transformer:
         self._n_ctx = n_ctx
         self._embedding = file.tensors["token_embd.weight"]
         head = file.tensors.get("output.weight", self._embedding)
-        self._head_format, self._head = Format.of(head), load_matrix(head, self._device)
-        self._head_norm = self._vector(file.tensors["output_norm.weight"])
-        # A padded step writes past its last token, so the cache has room behind its last slot.
-        shape = (2, config.kv_heads, n_ctx + BUCKETS[-1], config.head_dim)
-        self._layers: list[Layer] = []
-        for index in range(config.layers):
-            norms, matrices = (
-                [file.tensors[f"blk.{index}.{name}.weight"] for name in names]
-                for names in (NORMS, MATRICES)
-            )
-            self._layers.append(
-                Layer(
-                    formats=tuple(Format.of(matrix) for matrix in matrices),
-                    cache=_allocated(
-                        Tensor.empty(*shape, dtype=dtypes.float16, device=self._device)
-                    ),
-                    norms=tuple(self._vector(norm) for norm in norms),
-                    matrices=tuple(load_matrix(matrix, self._device) for matrix in matrices),
-                )
-            )
+        self._head_format = Format.of(head)
+        with tinygrad_session():
+            self._head = load_matrix(head, self._device)
+            self._head_norm = self._vector("output_norm")
+            self._layers = [self._load_layer(index) for index in range(config.layers)]
         self._start = UOp.variable("start", 0, n_ctx - 1)
         half = config.head_dim // 2
         self._frequencies = config.rope_base ** -(np.arange(half) / half)
@@ -117,21 +103,19 @@ class Transformer:
         bias = np.zeros((self._n_ctx + BUCKETS[-1], padded), np.float32)
         bias[end : start_slot + padded, :count] = HIDDEN
         bias[:end, :count][~visible.T] = HIDDEN
-        hidden = self._tensor(x)
-        start = self._start.bind(start_slot)
-        sight = Sight(self._tensor(rotation), self._tensor(bias), start)
-        for layer in self._layers:
-            self._programs[padded, layer.formats](layer, hidden, sight)
-        return self._project(_numpy(hidden)[list(rows)])
+        with tinygrad_session():
+            hidden = self._tensor(x)
+            start = self._start.bind(start_slot)
+            sight = Sight(self._tensor(rotation), self._tensor(bias), start)
+            for layer in self._layers:
+                self._programs[padded, layer.formats](layer, hidden, sight)
+            return self._project(_numpy(hidden)[list(rows)])
 
     def warm(self) -> None:
         """Compiles every size of step; what the cache holds is lost."""
-        for count in BUCKETS:
-            if count <= self._n_ctx:
-                mask = np.tri(count, dtype=np.bool_)
-                rows = range(min(count, HEAD_BUCKETS[-1]))
-                for _ in range(2):  # tinygrad records on the second call
-                    self.step([0] * count, range(count), mask, 0, rows)
+        for count in (*BUCKETS, *BUCKETS):  # tinygrad records on the second call
+            mask = np.tri(count, dtype=np.bool_)
+            self.step([0] * count, range(count), mask, 0, range(count))
 
     def _tensor(self, array: Floats) -> Tensor:
         return Tensor(array, device=self._device).realize()
@@ -148,8 +132,20 @@ class Transformer:
             logits[at : at + len(piece)] = found[: len(piece)]
         return logits
 
-    def _vector(self, tensor: GgufTensor) -> Tensor:
-        return self._tensor(float_rows(tensor, slice(None))[0])
+    def _vector(self, name: str) -> Tensor:
+        return self._tensor(float_rows(self._file.tensors[f"{name}.weight"], slice(None))[0])
+
+    def _load_layer(self, index: int) -> Layer:
+        matrices = [self._file.tensors[f"blk.{index}.{name}.weight"] for name in MATRICES]
+        # A padded step writes past its last token, so the cache has room behind its last slot.
+        slots = self._n_ctx + BUCKETS[-1]
+        shape = (2, self._config.kv_heads, slots, self._config.head_dim)
+        return Layer(
+            formats=tuple(Format.of(matrix) for matrix in matrices),
+            cache=_allocated(Tensor.empty(*shape, dtype=dtypes.float16, device=self._device)),
+            norms=tuple(self._vector(f"blk.{index}.{name}") for name in NORMS),
+            matrices=tuple(load_matrix(matrix, self._device) for matrix in matrices),
+        )
 
     def _logits(self, x: Tensor) -> Tensor:
         x = rms_norm(x, self._head_norm, self._config.norm_eps)

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edge_agent.slm.gguf import open_gguf
+
 SPECIAL = ("<|end|>", "<|start|>", "<|stop|>")
 MERGES = ("Ġ t", "h e", "Ġt he", "o n", "Ġ on", "l i", "g h", "gh t", "li ght")
 SIZES = {"layers": 2, "dim": 64, "hidden": 96, "heads": 4, "kv_heads": 2}
@@ -259,8 +261,6 @@ def reference_of() -> Callable[[Path], Reference]:
     """A reference of a real file, through the package's own reader of headers only."""
 
     def make(path: Path) -> Reference:
-        from edge_agent.slm.gguf import open_gguf
-
         file = open_gguf(path)
         tensors = [
             (t.name, t.shape, int(t.ggml_type), t.data.tobytes()) for t in file.tensors.values()

@@ -82,7 +82,7 @@ def test_broken_metadata_is_named(change: dict, place: str) -> None:
 # Ids computed with the tokenizers package 0.23.3 from the same vocabulary and merges.
 GOLDEN = [
     ("turn on the kitchen light", [20589, 335, 260, 9902, 1420]),
-    ("Set it to 21.5 degrees, 10%!", [7143, 357, 288, 216, 34, 33, 30, 37, 5027, 28, 216, 33, 32, 21, 17]),
+    ("Set it to 21.5 degrees!", [7143, 357, 288, 216, 34, 33, 30, 37, 5027, 17]),
     ("don't  stop\n\n\tnow", [12420, 982, 216, 2853, 1116, 197, 612]),
     ("Küche 日本 ½ 😀", [59, 7170, 2916, 17097, 241, 115, 40993, 216, 16738, 40303, 218]),
     ("a\u00a0b __x", [81, 15442, 82, 2758, 104]),
@@ -116,7 +116,5 @@ def test_any_text_comes_back_and_holds_no_control_token(real: Tokenizer, text: s
 
 
 def _known(real: Tokenizer) -> set[int]:
-    """Bytes that this vocabulary has tokens for; a few control characters it lacks."""
-    return {b for b in range(256) if b < 0x80 and real.encode(chr(b))} | set(range(0xC2, 0xF1)) | set(
-        range(0x80, 0xC0)
-    )  # fmt: skip
+    """Bytes that this vocabulary has tokens for: all but a few control characters and leads."""
+    return {*(b for b in range(128) if real.encode(chr(b))), *range(0x80, 0xC0), *range(0xC2, 0xF1)}
