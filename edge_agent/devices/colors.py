@@ -45,8 +45,12 @@ HS: Final[Mapping[str, tuple[float, float]]] = {
 }
 """Hue in degrees and saturation in percent, by name."""
 
-_CODES: Final[Mapping[str, str]] = {"800080": "purple"}
-# CSS names that differ from another one by their darkness alone.
+_CODES: Final[Mapping[str, str]] = {
+    "4b0082": "indigo",
+    "800080": "purple",
+    "ee82ee": "violet",
+}
+# CSS colours that lie nearer to another of the names, darkness not being counted.
 
 NAMES: Final = tuple(HS)
 

@@ -13,6 +13,7 @@ from jinja2 import Undefined
 from jinja2.exceptions import SecurityError
 
 from edge_agent.core.payload import decode_json
+from edge_agent.errors import DeviceError
 
 _MAX_TEXT: Final = 4096
 _MAX_ITEMS: Final = 512
@@ -129,7 +130,10 @@ def _to_json(value: Any) -> str:
 
 
 def _from_json(value: Any) -> Any:
-    return decode_json(str(value).encode(), limit=_MAX_TEXT, max_keys=_MAX_ITEMS)
+    try:
+        return decode_json(str(value).encode(), limit=_MAX_TEXT, max_keys=_MAX_ITEMS)
+    except DeviceError as error:
+        raise ValueError(str(error)) from error  # the data's fault, not the template's
 
 
 def _multiply(value: Any, factor: Any, default: Any = _MISSING) -> Any:

@@ -7,6 +7,7 @@ is what the interlocks read.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from typing import Final, TypeAlias
 
 from edge_agent.core.command import Command
@@ -90,6 +91,15 @@ class Vss:
             upsert=tuple(bound.entity for bound in self._bound.values()),
             areas=tuple(self._areas.values()),
             problems=tuple(self._problems),
+        )
+
+    def controls(self, pattern: str) -> tuple[tuple[str, str], ...]:
+        """Entity and attribute of every settable signal whose path fits; `*` fits anything."""
+        return tuple(
+            (entity, attribute)
+            for entity, bound in self._bound.items()
+            for attribute, path in bound.controls.paths.items()
+            if fnmatchcase(path, pattern)
         )
 
     def discover(self, topic: str, payload: bytes) -> Changes:  # noqa: ARG002 - the protocol's

@@ -66,6 +66,8 @@ class Controls:
     capabilities: dict[str, Capability] = field(default_factory=dict)
     setters: dict[str, _Setter] = field(default_factory=dict)
     topics: set[str] = field(default_factory=set)
+    paths: dict[str, str] = field(default_factory=dict)
+    """By settable attribute, the signal that is written."""
     problems: list[str] = field(default_factory=list)
     readers: dict[str, list[_Read]] = field(default_factory=dict)
 
@@ -100,6 +102,7 @@ class Controls:
             topic = signal.write_topic
             self.setters[attribute] = lambda value: (Outgoing(topic, signal.encode(encode(value))),)
             self.topics.add(topic)
+            self.paths[attribute] = signal.path
 
     def reads(self, signal: Signal, reader: _Read) -> None:
         """Add what a signal's values say."""

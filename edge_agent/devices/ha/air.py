@@ -17,6 +17,7 @@ from edge_agent.devices.ha.binding import (
 )
 from edge_agent.devices.ha.settings import Settings
 from edge_agent.devices.values import Words, finite, spoken
+from edge_agent.errors import DeviceError
 
 _MODES: Final = ("auto", "off", "cool", "heat", "dry", "fan_only")
 _HEATER_MODES: Final = (
@@ -207,7 +208,9 @@ def _speed(draft: Draft, publish: Publish | None, power: Setter | None) -> None:
     def speed(value: Value) -> Sequence[Outgoing]:
         if not value and power is not None:
             return power("off")
-        raw = max(low if value else low - 1, round(low - 1 + float(value) / 100 * steps))
+        raw = round(low - 1 + float(value) / 100 * steps)
+        if value and raw < low:
+            raise DeviceError(f"the slowest speed is {round(100 / steps)} percent")
         return (publish(raw),) if publish else ()
 
     def parse(text: str) -> float | None:
@@ -221,7 +224,8 @@ def _speed(draft: Draft, publish: Publish | None, power: Setter | None) -> None:
     )
     draft.add(
         Attribute.SPEED,
-        Range(0, 100, max(1.0, 100 / steps), "%"),
+        # One more than the device's own step, for its percentages are rounded.
+        Range(0, 100, 1 if steps >= 100 else 1 + 100 / steps, "%"),
         publish and speed,
         readable=readable,
     )
