@@ -23,7 +23,7 @@ MAX_OUTPUT: Final = 4096
 _MAX_STEPS: Final = 5000  # loop rounds x nodes in the loop's body, of one rendering
 _MAX_NESTING: Final = 40  # of brackets; the compilers below us give up slowly
 _MAX_TOKENS: Final = 400
-_CACHED: Final = 4096
+_CACHED: Final = 1024
 
 # Names with a space cannot be written in a template, so no template reaches or replaces them.
 _BOUNDED: Final = "bounded loop"

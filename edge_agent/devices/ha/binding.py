@@ -84,8 +84,8 @@ class Reader:
             return {}
         try:
             return self.parse(text)
-        except (DeviceError, KeyError):
-            return {}
+        except (DeviceError, AttributeError, LookupError, TypeError, ValueError):
+            return {}  # parsers take what is documented; anything else says nothing
 
 
 @dataclass(frozen=True, slots=True)
