@@ -13,8 +13,8 @@ source "$(dirname -- "${BASH_SOURCE[0]}")/machine.sh"
 
 main() {
   local tree command
-  (($#)) || set -- './install.sh demo --say "turn on the kitchen light"' \
-    './install.sh demo --say "turn off the kitchen light"'
+  local demo='./install.sh demo --say "turn on the kitchen light"'
+  (($#)) || set -- "$demo" "$demo"
   tree=$(fresh_copy "$(base_tree git git,ca-certificates)" clone)
   # shellcheck disable=SC2064 # the path is wanted as it is now
   [[ ${KEEP-} ]] || trap "rm -rf -- '$tree'" EXIT
