@@ -27,8 +27,8 @@ from edge_agent.mqtt.client import ConnectionEvent, MqttClient
 from edge_agent.mqtt.inbox import Inbox
 from edge_agent.mqtt.requester import Requester
 from edge_agent.mqtt.settings import BrokerSettings
-from edge_agent.service.agent import Agent, urgent
 from edge_agent.service import control
+from edge_agent.service.agent import Agent, urgent
 from edge_agent.service.devices import Devices
 from edge_agent.service.executor import Executor, Interlocks
 from edge_agent.service.health import Health
@@ -48,8 +48,18 @@ _STUCK_AFTER = 20.0
 class App:
     """The daemon of one configuration."""
 
-    def __init__(self, config: Config, reload: Callable[[], Config]) -> None:
+    def __init__(
+        self,
+        config: Config,
+        reload: Callable[[], Config],
+        load_model: Callable[[], Loaded] | None = None,
+    ) -> None:
         """Builds everything; touches neither network nor model yet.
+
+        Args:
+            config: The configuration.
+            reload: Reads it again.
+            load_model: Loads another model than the configured one.
 
         Raises:
             EdgeAgentError: The configuration cannot work; the text says where and why.
@@ -72,7 +82,7 @@ class App:
             clock=clock,
             random=Random(),
         )
-        self.worker = Worker(model_loader(config), self.watchdog)
+        self.worker = Worker(load_model or model_loader(config), self.watchdog)
         car = vehicle(config)
         home = config.devices.homeassistant
         adapters: list[Adapter] = [HomeAssistant(home.prefix)] if home.enabled else []
@@ -188,7 +198,7 @@ class App:
             try:
                 await self.reload()
             except EdgeAgentError as error:
-                _LOG.error("config.not_reloaded", reason=str(error))  # noqa: TRY400
+                _LOG.error("config.not_reloaded", reason=str(error))
 
         self._reloading = asyncio.ensure_future(reload())
 

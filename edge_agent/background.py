@@ -15,6 +15,7 @@ from edge_agent.app import App, requester
 from edge_agent.config import Config, load_config
 from edge_agent.errors import EdgeAgentError
 from edge_agent.mqtt.requester import Requester
+from edge_agent.service.worker import Loaded
 
 START_TIMEOUT = 600.0
 """Seconds; the first start compiles the model's kernels."""
@@ -23,9 +24,15 @@ START_TIMEOUT = 600.0
 class AgentThread:
     """A daemon in a thread of this process; a context manager that is ready inside."""
 
-    def __init__(self, config: Path, overrides: Sequence[str]) -> None:
+    def __init__(
+        self,
+        config: Path,
+        overrides: Sequence[str],
+        load_model: Callable[[], Loaded] | None = None,
+    ) -> None:
         """Keeps the configuration; nothing runs yet."""
         self.app: App | None = None
+        self._load_model = load_model
         self._config = config
         self._overrides = overrides
         self._ready = threading.Event()
@@ -57,7 +64,7 @@ class AgentThread:
     def _run(self) -> None:
         try:
             asyncio.run(self._serve())
-        except BaseException as error:  # noqa: BLE001 - handed to the thread that waits
+        except BaseException as error:
             self._error = error
             self._ready.set()
 
@@ -65,7 +72,7 @@ class AgentThread:
         def config_again() -> Config:
             return load_config(self._config, self._overrides)
 
-        self.app = app = App(config_again(), config_again)
+        self.app = app = App(config_again(), config_again, self._load_model)
         loop, stopping = asyncio.get_running_loop(), asyncio.Event()
         self._stop = functools.partial(loop.call_soon_threadsafe, stopping.set)
 

@@ -5,8 +5,8 @@ Every error names the file, the key and what is legal there. A file may extend a
 """
 
 import os
-import sys
 import socket
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar

@@ -33,6 +33,8 @@ class Result:
     """A clause for a person, set where it was refused or timed out."""
     observed: Value | None = None
     """What the device said last, where it said something else than was wanted."""
+    answered: bool = False
+    """It timed out, but the device has said something since: it moves, or it went elsewhere."""
     fault: bool = False
     """Refused for a technical reason, the device or the broker being away, and not by a rule."""
 
@@ -144,6 +146,8 @@ def _clause(result: Result, registry: Registry) -> str:
     value = _value(command, registry)
     action, params = action_of(command)
     match result.outcome:
+        case Outcome.CONFIRMED if action == "open" and result.reason:
+            return f"{{name}} is opening, {result.reason}"
         case Outcome.CONFIRMED if not params and action in _DONE:
             return _DONE[action]
         case Outcome.CONFIRMED:
@@ -153,6 +157,8 @@ def _clause(result: Result, registry: Registry) -> str:
             return f"I sent {what} to {{name}}, which does not report back"
         case Outcome.PLANNED:
             return f"I would {imperative(command, registry)}"
+        case Outcome.TIMEOUT if result.answered:
+            return f"{{name}} is not there yet; {result.reason}"
         case Outcome.TIMEOUT:
             return "no answer from {name}" + (f"; {result.reason}" if result.reason else "")
         case Outcome.REFUSED:

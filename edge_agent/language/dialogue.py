@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 from edge_agent.core.command import Plan
 from edge_agent.core.entity import Origin
+from edge_agent.core.names import fold
 from edge_agent.core.registry import Registry
+from edge_agent.language.vocabulary import stem
 
 ANSWER_TIME = 30.0
 """Seconds to answer "which one?"."""
@@ -19,11 +21,12 @@ CONFIRM_TIME = 15.0
 
 _MOST_CONVERSATIONS = 64
 _MOST_OPTIONS = 6
+_LONGEST_ANSWER = 6  # words; a longer sentence is a new one
 
 
 @dataclass(frozen=True, slots=True)
 class Confirm:
-    """ "Shall I ...?": yes carries the plan out."""
+    """A pending "shall I ...?": yes carries the plan out."""
 
     plan: Plan
     needs_pin: bool = False
@@ -33,7 +36,7 @@ class Confirm:
 
 @dataclass(frozen=True, slots=True)
 class Which:
-    """ "Which one?": the answer picks among the options."""
+    """A pending "which one?": the answer picks among the options."""
 
     text: str
     """The sentence that was ambiguous."""
@@ -55,9 +58,7 @@ class Dialogue:
         """Nothing is pending."""
         self._pending: OrderedDict[str, _Pending] = OrderedDict()
 
-    def ask(
-        self, conversation: str, origin: Origin, question: Confirm | Which, now: float
-    ) -> None:
+    def ask(self, conversation: str, origin: Origin, question: Confirm | Which, now: float) -> None:
         """Wait for an answer in this conversation."""
         time = CONFIRM_TIME if isinstance(question, Confirm) else ANSWER_TIME
         self._pending[conversation] = _Pending(question, origin, now + time)
@@ -85,6 +86,26 @@ def which_question(registry: Registry, options: Sequence[str]) -> str:
         return f"There are several called {''.join(names)}. In which room?"
     listed = ", ".join(f"the {name}" for name in names[:-1])
     return f"Which one: {listed} or the {names[-1]}?"
+
+
+def answers(text: str, question: Which, registry: Registry) -> bool:
+    """Whether a sentence may answer "which one?": it is short and names an option or its room."""
+    words = {stem(word) for word in fold(text).split()}
+    if len(words) > _LONGEST_ANSWER:
+        return False
+    known = [
+        stem(word)
+        for option in question.options
+        if (entity := registry.entities.get(option)) is not None
+        for name in (*entity.names, *_area_names(registry, option))
+        for word in fold(name).split()
+    ]
+    return not words.isdisjoint(known)
+
+
+def _area_names(registry: Registry, entity: str) -> Sequence[str]:
+    area = registry.area_of(entity)
+    return area.names if area else ()
 
 
 def ambiguous(plan: Plan) -> tuple[str, ...]:

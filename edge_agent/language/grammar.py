@@ -19,6 +19,7 @@ from edge_agent.core.command import (
     Query,
     Refusal,
     Step,
+    Target,
     Toggle,
     Wanted,
 )
@@ -175,22 +176,22 @@ class _Writer:
             if spoken.question_only:
                 continue
             for attribute, capabilities in self._capabilities(spoken).items():
-                settable = [known for known in capabilities if known.settable]
-                for text, wanted in self._values(attribute, settable):
-                    yield (
-                        text.format(target=spoken.target.phrase),
-                        Action(spoken.target, attribute, wanted),
-                    )
+                settable = {key: known for key, known in capabilities.items() if known.settable}
+                # "lock the front door" means the lock, not the contact of the same name.
+                target = replace(spoken.target, entities=tuple(settable))
+                for text, wanted in self._values(attribute, list(settable.values())):
+                    yield text.format(target=target.phrase), Action(target, attribute, wanted)
 
     def questions(self) -> Iterator[tuple[str, Query]]:
         """Questions about what is readable."""
         for spoken in self._slots.targets:
-            target = replace(spoken.target, collective=True)
-            phrase = target.phrase
+            phrase = spoken.target.phrase
             for attribute, capabilities in self._capabilities(spoken).items():
-                readable = [known for known in capabilities if known.readable]
-                if not readable:
+                found = {key: known for key, known in capabilities.items() if known.readable}
+                if not found:
                     continue
+                readable = list(found.values())
+                target = Target(phrase, tuple(found), collective=True)
                 yield self._open_question(phrase, attribute), Query(Ask.STATE, target, attribute)
                 for option in _options(readable):
                     yield f"is {phrase} {option}", Query(Ask.STATE, target, attribute, option)
@@ -202,9 +203,11 @@ class _Writer:
     def conditions(self) -> Iterator[tuple[str, Condition]]:
         """Tests on readable values, for "if ... then ..."."""
         for spoken in self._slots.targets:
-            target, phrase = spoken.target, spoken.target.phrase
+            phrase = spoken.target.phrase
             for attribute, capabilities in self._capabilities(spoken).items():
-                readable = [known for known in capabilities if known.readable]
+                found = {key: known for key, known in capabilities.items() if known.readable}
+                readable = list(found.values())
+                target = replace(spoken.target, entities=tuple(found))
                 for option in _options(readable):
                     test = Condition(target, attribute, Comparison.IS, option)
                     yield f"if {phrase} is {option}", test
@@ -215,13 +218,16 @@ class _Writer:
                             test = Condition(target, attribute, comparison, number)
                             yield f"if {name} is {comparison} {spell(number)}", test
 
-    def _capabilities(self, spoken: Spoken) -> Mapping[str, list[Capability]]:
-        found: dict[str, list[Capability]] = {}
+    def _capabilities(self, spoken: Spoken) -> Mapping[str, Mapping[str, Capability]]:
+        """Attribute -> entity id -> capability, for the members of a target."""
+        found: dict[str, dict[str, Capability]] = {}
+        kinds = set()
         for entity_id in spoken.target.entities:
             entity = self._registry.entities.get(entity_id)
             for capability in entity.capabilities if entity else ():
-                found.setdefault(capability.attribute, []).append(capability)
-        if len({self._registry.entities[e].kind for e in spoken.target.entities}) > 1:
+                found.setdefault(capability.attribute, {})[entity_id] = capability
+            kinds.add(entity.kind if entity else None)
+        if spoken.target.collective and len(kinds) > 1:
             # "everything" and rooms can be switched; nobody sets the position of everything.
             return {key: found[key] for key in _MIXED if key in found}
         return found

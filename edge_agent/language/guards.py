@@ -41,14 +41,16 @@ _NEGATION = re.compile(
     r"\b(?:do\s?n[o']?t|do not|never|not|no need|no longer|must ?n'?t|should ?n'?t|need ?n'?t"
     r"|won'?t|can'?t|cannot|leave)\b"
 )
-_NO_NEGATION = re.compile(r"\b(?:do\s?n'?t|do not|never) (?:forget|hesitate)\b|\bnot? (?:only|bad)\b")
+_NO_NEGATION = re.compile(
+    r"\b(?:do\s?n'?t|do not|never) (?:forget|hesitate)\b|\bnot? (?:only|bad)\b"
+)
 
 _LATER = re.compile(
     r"\b(?:tomorrow|tonight|later|soon|until|till|every|daily|before|afterwards?|sunset|sunrise"
     r"|midnight|noon|o'?clock|[ap]m"
     r"|(?:in|for|after|within)\s+(?:\w+\s+){1,4}?(?:second|minute|hour|day|week|sec|min)s?"
-    r"|(?:half an|an?) hour|at (?:\d|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve))"
-    r"\b"
+    r"|(?:half an|an?) hour"
+    r"|at (?:\d|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve))\b"
 )
 _CONDITION = re.compile(r"\b(?:if|when|whenever|once|unless|in case|as soon as|as long as|while)\b")
 _EXCEPTION = re.compile(r"\b(?:except|apart from|other than|but not|besides|excluding|all but)\b")

@@ -190,4 +190,3 @@ def risk_of(plan: Plan, registry: Registry) -> Risk:
         and (capability := entity.capability(action.attribute)) is not None
     ]
     return max(risks, key=order.index, default=Risk.COMFORT)
-

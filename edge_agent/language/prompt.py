@@ -57,9 +57,6 @@ Command: unlock shed
 Request: set the heating in the study to 21 and turn off the heater
 Command: set study heating temperature to 21; turn off heater
 
-Request: what's the weather like tomorrow
-Command: none
-
 Request: send the mower home
 Command: send home mower
 

@@ -47,8 +47,8 @@ class Vocabulary:
         self._by_kind: dict[Kind, list[Entity]] = defaultdict(list)
         by_name: dict[str, list[Entity]] = defaultdict(list)
         for entity in registry.entities.values():
-            for name in entity.names:
-                by_name[fold(name)].append(entity)
+            for name in _called(entity):
+                by_name[name].append(entity)
             if not entity.diagnostic and entity.kind not in _UNCOUNTED:
                 self._by_kind[entity.kind].append(entity)
         for name, entities in by_name.items():
@@ -100,18 +100,16 @@ class Vocabulary:
         area = self.registry.area_of(entity_id)
         return area.names if area else ()
 
-    def _ranked(
-        self, text: str, area: Area | None, most: int
-    ) -> Sequence[Spoken | Area | Floor]:
+    def _ranked(self, text: str, area: Area | None, most: int) -> Sequence[Spoken | Area | Floor]:
         scores: dict[int, float] = defaultdict(float)
         for word in {stem(word) for word in fold(text).split()}:
             for known, likeness in self._alike(word):
                 for number in self._index[known]:
                     scores[number] += self._weight[known] * likeness
-        for number in scores:
+        for number, score in scores.items():
             words = {stem(word) for word in _words_of(self._named[number])}
             whole = sum(self._weight[word] for word in words)
-            scores[number] *= 1 + scores[number] / whole  # a name said in full beats a longer one
+            scores[number] = score * (1 + score / whole)  # a name said in full beats a longer one
             if area is not None and self._is_in(self._named[number], area):
                 scores[number] *= 1.1
         ranked = heapq.nlargest(most, scores, key=scores.__getitem__)
@@ -143,15 +141,16 @@ class Vocabulary:
             yield Spoken(Target(phrase, members, collective=True), tuple(phrase.split()))
 
     def _in_area(self, area: Area, said: set[str]) -> Iterable[Spoken]:
-        everything: list[str] = []
         for kind, entities in self._by_kind.items():
             members = [entity for entity in entities if entity.area == area.id]
             if members:
                 for name in area.names:
                     yield from _kind_targets(f"{fold(name)} ", kind, members, said)
-        for entity in self.registry.entities.values():
-            if entity.area == area.id and not entity.diagnostic:
-                everything.append(entity.id)
+        everything = [
+            entity.id
+            for entity in self.registry.entities.values()
+            if entity.area == area.id and not entity.diagnostic
+        ]
         lights = [entity.id for entity in self._by_kind[Kind.LIGHT] if entity.area == area.id]
         for name in area.names:
             phrase = fold(name)
@@ -192,6 +191,14 @@ class Vocabulary:
             yield Spoken(Target("everything", ids, collective=True), ("everything",))
 
 
+def _called(entity: Entity) -> Iterable[str]:
+    for name in entity.names:
+        yield fold(name)
+        # People lock "the front door", whatever its "front door lock" is called.
+        if entity.kind is Kind.LOCK and fold(name).endswith(" lock"):
+            yield fold(name).removesuffix(" lock")
+
+
 def _kind_targets(
     prefix: str, kind: Kind, members: Sequence[Entity], said: set[str], *, decided: bool = True
 ) -> Iterable[Spoken]:
@@ -199,6 +206,8 @@ def _kind_targets(
     # A place decides among several lights, never among several locks.
     collective = decided and not any(entity.security for entity in members)
     for singular, plural in _nouns(kind, said):
+        if prefix and singular.startswith(prefix.strip()):
+            continue  # nobody says "the garage garage door"
         phrases = {prefix + singular: False, prefix + plural: True}
         for phrase, is_plural in phrases.items():
             target = Target(phrase, ids, collective=collective)

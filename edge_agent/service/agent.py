@@ -168,9 +168,7 @@ class Agent:
                 Status.ERROR, "Something went wrong; nothing more was done.", reason=repr(error)
             )
         if cancelled() and reply.status is Status.ERROR:
-            reply = replace(
-                reply, status=Status.REJECTED, text="Cancelled.", reason="cancelled"
-            )
+            reply = replace(reply, status=Status.REJECTED, text="Cancelled.", reason="cancelled")
         self._respond(request, reply, queue_ms=(started - request.received) * 1e3)
 
     def _parse(self, message: Message, reply_topic: str | None) -> Request:
@@ -314,4 +312,3 @@ def _control_request(payload: bytes) -> bytes:
         document = {}
     document["text"] = msgspec.json.encode(document.get("op", "?")).decode()
     return msgspec.json.encode(document)
-

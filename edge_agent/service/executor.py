@@ -9,7 +9,7 @@ from typing import Protocol
 
 from edge_agent.core.accept import Rejected
 from edge_agent.core.command import Command
-from edge_agent.core.entity import Value
+from edge_agent.core.entity import Attribute, Range, Value
 from edge_agent.core.interlock import MAX_AGE, Control, Rule, check
 from edge_agent.core.outcome import Outcome, Result, say_number, unit_of
 from edge_agent.errors import DeviceError, PlanError
@@ -141,11 +141,43 @@ class Executor:
 
     def _judge(self, command: Command, sent_at: float) -> Result:
         if self._confirmed(command, sent_at):
-            return Result(command, Outcome.CONFIRMED)
+            return Result(command, Outcome.CONFIRMED, self._on_its_way(command))
+        shown = self._progress(command, sent_at)
+        if shown:
+            return Result(command, Outcome.TIMEOUT, shown, answered=True)
         last = self._devices.state.get(command.entity, command.attribute)
         if last is None or last.value is None:
             return Result(command, Outcome.TIMEOUT)
+        return Result(
+            command, Outcome.TIMEOUT, f"it was last seen {self._say(command, last.value)}"
+        )
+
+    def _on_its_way(self, command: Command) -> str:
+        """A clause where "open" is true already, but not all the way."""
+        if (command.attribute, command.value) != (Attribute.OPENING, "open"):
+            return ""
         entity = self._devices.registry.entities.get(command.entity)
-        capability = entity.capability(command.attribute) if entity else None
-        reason = f"it was last seen {say_number(last.value, unit_of(capability))}"
-        return Result(command, Outcome.TIMEOUT, reason, observed=last.value)
+        position = entity.capability(Attribute.POSITION) if entity else None
+        value = self._devices.state.value(command.entity, Attribute.POSITION)
+        if position is None or not isinstance(position.domain, Range) or not _is_number(value):
+            return ""
+        if value is None or position.matches(position.domain.maximum, value):
+            return ""
+        return f"{say_number(value, position.domain.unit)} so far"
+
+    def _progress(self, command: Command, sent_at: float) -> str:
+        """What the device said since, though not what was wanted; empty where it was silent."""
+        for attribute in (Attribute.POSITION, command.attribute):
+            if command.attribute in {Attribute.OPENING, Attribute.POSITION, attribute}:
+                moved = Command(command.entity, attribute, command.value)
+                if (value := self._since(moved, sent_at)) is not None:
+                    return f"it is at {self._say(moved, value)} so far"
+        return ""
+
+    def _say(self, command: Command, value: Value) -> str:
+        entity = self._devices.registry.entities.get(command.entity)
+        return say_number(value, unit_of(entity.capability(command.attribute) if entity else None))
+
+
+def _is_number(value: Value | None) -> bool:
+    return isinstance(value, float | int)

@@ -16,7 +16,14 @@ from edge_agent.core.entity import Area
 from edge_agent.core.outcome import Outcome, Result, imperative, say_results, sentence
 from edge_agent.core.policy import Decision, Policy, Verdict, decide, strictest
 from edge_agent.core.registry import Registry
-from edge_agent.language.dialogue import Confirm, Dialogue, Which, ambiguous, which_question
+from edge_agent.language.dialogue import (
+    Confirm,
+    Dialogue,
+    Which,
+    ambiguous,
+    answers,
+    which_question,
+)
 from edge_agent.language.guards import unheeded, yes_or_no
 from edge_agent.language.interpreter import Reading, risk_of
 from edge_agent.service.devices import Devices
@@ -25,7 +32,6 @@ from edge_agent.service.request import Request
 from edge_agent.service.response import Reply, Status, calls_of, status_of
 from edge_agent.service.worker import Worker
 
-_SHORT_ANSWER = 6  # words; a longer sentence is a new one, not an answer to "which one?"
 _MOST_WRONG_PINS = 5
 _PIN_LOCKOUT = 300.0  # seconds
 _MOST_NAMED = 4  # commands that a question back names one by one
@@ -75,9 +81,7 @@ class Turn:
         """The name of the model in use, empty while there is none."""
         return self._worker.model.name if self._worker.model else ""
 
-    async def take(
-        self, request: Request, cancelled: Callable[[], bool], report: Report
-    ) -> Reply:
+    async def take(self, request: Request, cancelled: Callable[[], bool], report: Report) -> Reply:
         """The reply to a request.
 
         Raises:
@@ -124,7 +128,7 @@ class Turn:
         area: Area | None,
         cancelled: Callable[[], bool],
     ) -> Reading:
-        if isinstance(pending, Which) and len(request.text.split()) <= _SHORT_ANSWER:
+        if isinstance(pending, Which) and answers(request.text, pending, registry):
             text = f"{pending.text}, {request.text}"
             reading = await self._worker.read(
                 text, registry, area, cancelled, among=pending.options
@@ -178,9 +182,7 @@ class Turn:
         commands = [command for command in accepted.commands if isinstance(command, Command)]
         if not commands:
             return await self._act(plan, request, cancelled, report)
-        self._dialogue.ask(
-            request.conversation_id, request.origin, Confirm(plan), self._clock()
-        )
+        self._dialogue.ask(request.conversation_id, request.origin, Confirm(plan), self._clock())
         question = f"Shall I {_clauses(commands, registry)}?"
         said = f"{sentence(doubt)} {question}" if doubt else question
         return Reply(Status.CLARIFY, said, reason=doubt or "not sure enough")

@@ -7,6 +7,7 @@ kept here, because amqtt leaves those of connected clients open when it shuts do
 import asyncio
 import logging
 import threading
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, Self
 
@@ -82,6 +83,7 @@ class EmbeddedBroker:
 
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         broker = Broker(_CONFIG)
+        broker._subscriptions = _StableDict(broker._subscriptions)  # noqa: SLF001 - see there
 
         async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             self._clients[writer] = asyncio.current_task()
@@ -107,3 +109,10 @@ class EmbeddedBroker:
                 await asyncio.wait(tasks, timeout=0.3)
         finally:
             await broker.shutdown()
+
+
+class _StableDict(dict[Any, Any]):
+    """May change while it is iterated, which amqtt 0.12 does to it when two clients connect."""
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(tuple(super().__iter__()))
