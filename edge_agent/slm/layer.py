@@ -56,7 +56,14 @@ class LayerProgram:
     def __call__(self, layer: Layer, x: Tensor, sight: Sight) -> None:
         """Replaces the activations x [T, dim] by the layer's output, and fills its slots."""
         tensors = (x, layer.cache, *layer.norms, *layer.matrices)
-        self._jit(tensors, sight.rotation, sight.bias, sight.start)
+        if (recorded := self._jit.captured) is None:
+            self._jit(tensors, sight.rotation, sight.bias, sight.start)
+            return
+        # TinyJit checks its inputs anew at every call, which costs a quarter of a one-token step;
+        # ours never change shape. It numbers them so: tensors first, then those in containers.
+        inputs = [tensor.uop.base for tensor in (sight.rotation, sight.bias, *tensors)]
+        variable, value = sight.start.unbind()
+        recorded(inputs, {variable.expr: value})
 
     def _run(
         self, tensors: tuple[Tensor, ...], rotation: Tensor, bias: Tensor, start: UOp
