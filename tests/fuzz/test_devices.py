@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -91,7 +92,9 @@ def test_a_hostile_name_is_a_short_plain_name_or_no_entity(hostile):
     config = {"name": hostile, "command_topic": "c", "device": {"ids": hostile, "name": hostile}}
     config["device"]["suggested_area"] = hostile
     payload = json.dumps(config).encode()
+    started = time.thread_time()
     changes = adapter.discover("homeassistant/light/x/config", payload)
+    assert time.thread_time() - started < 0.020
     for entity in changes.upsert:
         assert entity.name == clean_name(entity.name)
         assert not entity.security

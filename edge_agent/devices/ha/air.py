@@ -168,8 +168,15 @@ def _power(draft: Draft, template: str) -> Setter | None:
         "off": settings.payload("payload_off", "OFF"),
     }
     setter = send(draft.publisher("command_topic", "command_template"), payloads)
-    states = {payload: word for word, payload in payloads.items()}
-    readable = draft.read_one(Attribute.POWER, "state_topic", template, lookup(states))
+    states: dict[str | None, str] = {payload: word for word, payload in payloads.items()}
+
+    def parse(text: str) -> Readings:
+        word = None if text in UNKNOWN else states[text]
+        # Off is no speed, whatever level the fan remembers.
+        still: Readings = {Attribute.SPEED: 0.0} if word == "off" else {}
+        return {Attribute.POWER: word, **still}
+
+    readable = draft.read("state_topic", template, (Attribute.POWER,), parse)
     draft.add(Attribute.POWER, ON_OFF, setter, readable=readable)
     return setter
 
@@ -180,6 +187,7 @@ def fan(draft: Draft) -> None:
     draft.kind = Kind.FAN
     power = _power(draft, "state_value_template")
     _speed(draft, draft.publisher("percentage_command_topic", "percentage_command_template"), power)
+    draft.readers.reverse()  # where one message carries both, the last word is power's
     _presets(draft, "preset_mode_value_template")
     oscillation = {
         "on": settings.payload("payload_oscillation_on", "oscillate_on"),

@@ -9,6 +9,7 @@ from edge_agent.core.payload import decode_json
 from edge_agent.devices import colors
 from edge_agent.devices.adapter import Outgoing
 from edge_agent.devices.ha.binding import (
+    UNKNOWN,
     Draft,
     Readings,
     Setter,
@@ -96,7 +97,7 @@ def _json(draft: Draft) -> None:
     dims = settings.flag("brightness") or bool({*modes} - {"onoff"})
     temperature = _Temperature(draft)
     has_temperature = "color_temp" in modes or settings.flag("color_temp")
-    color_mode = next((mode for mode in _COLOR_MODES if mode in modes), None)
+    color_mode = next((mode for mode in _COLOR_MODES if mode in modes or settings.flag(mode)), None)
     effects = Words(settings.strings("effect_list") if settings.flag("effect", True) else ())
 
     def parse(text: str) -> Readings:
@@ -203,7 +204,7 @@ def _default(draft: Draft) -> None:
         "on": settings.payload("payload_on", "ON"),
         "off": settings.payload("payload_off", "OFF"),
     }
-    states = {payload: word for word, payload in payloads.items()}
+    states: dict[str | None, str] = {payload: word for word, payload in payloads.items()}
     switch = draft.publisher("command_topic")
     if switch is None and draft.problem is None:
         raise DeviceError("command_topic is missing")
@@ -228,11 +229,6 @@ def _default(draft: Draft) -> None:
             return power("off")
         return with_on(dimmer(level(value, scale)))
 
-    # Tasmota and other older devices say value_template here.
-    old = "state_value_template" not in settings
-    template = "value_template" if old else "state_value_template"
-    readable = draft.read_one(Attribute.POWER, "state_topic", template, lookup(states))
-    draft.add(Attribute.POWER, ON_OFF, switch and power, readable=readable)
     readable = draft.read_one(
         Attribute.BRIGHTNESS,
         "brightness_state_topic",
@@ -254,6 +250,18 @@ def _default(draft: Draft) -> None:
         effect and (lambda value: with_on(effect(effects.raw(str(value))))),
         readable=readable,
     )
+
+    def parse(text: str) -> Readings:
+        word = None if text in UNKNOWN else states[text]
+        # Off is no brightness, whatever level the lamp remembers.
+        dark: Readings = {Attribute.BRIGHTNESS: 0.0} if word == "off" else {}
+        return {Attribute.POWER: word, **dark}
+
+    # Tasmota and other older devices say value_template here.
+    old = "state_value_template" not in settings
+    template = "value_template" if old else "state_value_template"
+    readable = draft.read("state_topic", template, (Attribute.POWER,), parse)
+    draft.add(Attribute.POWER, ON_OFF, switch and power, readable=readable)
 
 
 def _default_temperature(draft: Draft, with_on: Callable[..., Sequence[Outgoing]]) -> None:

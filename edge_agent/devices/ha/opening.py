@@ -318,4 +318,4 @@ def alarm(draft: Draft) -> None:
 
 def security_name(words: str) -> bool:
     """Whether a plain switch or button says by its name that it opens or disarms something."""
-    return bool(re.search(r"\b(garage door|gate|door opener|unlock|disarm|alarm)\b", words))
+    return bool(re.search(r"\b(garage door|gate|door opener|unlock|disarm|alarm system)\b", words))

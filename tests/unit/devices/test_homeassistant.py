@@ -353,3 +353,30 @@ def test_an_alarm_with_a_code_can_be_armed_but_not_disarmed():
     )
     assert "disarmed" not in entity.capability(Attribute.MODE).domain
     assert adapter.messages(Command(entity.id, "mode", "armed away"))[0].payload == b"ARM_AWAY"
+
+
+@pytest.mark.parametrize(
+    ("component", "attribute", "settings"),
+    [
+        (
+            "light",
+            "brightness",
+            {"brightness_command_topic": "b", "brightness_state_topic": "s",
+             "state_value_template": "{{ value_json.on }}",
+             "brightness_value_template": "{{ value_json.level }}"},
+        ),
+        (
+            "fan",
+            "speed",
+            {"percentage_command_topic": "p", "percentage_state_topic": "s",
+             "state_value_template": "{{ value_json.on }}",
+             "percentage_value_template": "{{ value_json.level }}"},
+        ),
+    ],
+)  # fmt: skip
+def test_nothing_percent_is_off_and_confirmed_by_it(component, attribute, settings):
+    adapter, entity = found(component, state_topic="s", **settings)
+    (message,) = adapter.messages(Command(entity.id, attribute, 0.0))
+    assert message.payload == b"OFF"
+    said = {c.attribute: c.value for c in adapter.observe("s", b'{"on": "OFF", "level": 50}')}
+    assert entity.capability(attribute).matches(0.0, said[attribute])
