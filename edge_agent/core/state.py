@@ -78,6 +78,12 @@ class StateStore:
         """Whether the device is reachable as far as it told us; silence counts as reachable."""
         return self._available.get(entity, True)
 
+    def expire(self, entity: str, max_age: float, now: float) -> None:
+        """Forget what an entity said more than `max_age` seconds ago."""
+        for attribute, seen in self._values.get(entity, {}).items():
+            if seen.value is not None and now - seen.at > max_age:
+                self._values[entity][attribute] = replace(seen, value=None)
+
     def mark_stale(self) -> None:
         """Nothing seen so far counts as fresh any more (the connection was lost)."""
         for values in self._values.values():

@@ -52,6 +52,10 @@ class Adapter(Protocol):
         """What a state message says; empty for what cannot be read."""
         ...
 
+    def expiry(self, entity: str) -> float | None:
+        """Seconds after which a silent entity's state is unknown; None: it stays known."""
+        ...
+
     def owns(self, entity: str) -> bool:
         """Whether `messages` of this translator serves the entity."""
         ...

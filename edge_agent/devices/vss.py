@@ -106,6 +106,10 @@ class Vss:
         """Nothing: a car announces nothing."""
         return Changes()
 
+    def expiry(self, entity: str) -> float | None:  # noqa: ARG002 - the protocol's
+        """None: how old a value may be is for the interlocks to say."""
+        return None
+
     def owns(self, entity: str) -> bool:
         """Whether the entity is part of this vehicle."""
         return entity in self._bound

@@ -84,6 +84,14 @@ class Devices:
         for adapter in self._adapters:
             self._apply(adapter.known())
 
+    def expire(self) -> None:
+        """Forget states that their devices would have repeated by now (`expire_after`)."""
+        now = self._clock()
+        for entity in self.registry.entities:
+            for adapter in self._adapters:
+                if (max_age := adapter.expiry(entity)) is not None:
+                    self.state.expire(entity, max_age, now)
+
     def connection_lost(self) -> None:
         """Nothing observed so far counts as fresh any more."""
         self.state.mark_stale()

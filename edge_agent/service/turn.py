@@ -98,6 +98,7 @@ class Turn:
                     )
                 case False:
                     return Reply(Status.OK, "Okay, I leave it.", reason="declined")
+        self._devices.expire()
         registry = self._devices.registry
         area = registry.area_named(request.area or self._default_area)
         started = self._clock()

@@ -1,14 +1,16 @@
-"""The simulated car: one device for each VSS signal of car.yaml, and a driver.
+"""The simulated car: one device for each VSS signal of car-head-unit.yaml, and a driver.
 
 Publishes plain retained values as the contract says, and takes them on `/set`.
 """
 
 from collections.abc import Mapping
 from importlib import resources
+from pathlib import Path
 from typing import Any, Protocol
 
 import yaml
 
+from edge_agent.config import find_config
 from edge_agent.sim.accept import Accept, NumberLeaf, OptionLeaf, SetOne, TextLeaf, Values
 from edge_agent.sim.device import Device, Motion
 
@@ -43,8 +45,11 @@ class Puts(Protocol):
 
 
 def load_signals() -> list[dict[str, Any]]:
-    """The signals of the simulated car, as a firmware config would list them."""
-    signals: list[dict[str, Any]] = yaml.safe_load(_read("car.yaml"))
+    """The signals of the simulated car: those of the shipped car-head-unit.yaml."""
+    config = find_config("car-head-unit.yaml", Path.cwd())
+    signals: list[dict[str, Any]] = yaml.safe_load(config.read_text(encoding="utf-8"))["vehicle"][
+        "signals"
+    ]
     return signals
 
 
