@@ -4,15 +4,16 @@ Knows the model only as something that scores token paths, and the home only as 
 """
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from edge_agent.core.command import Meaning, Plan, Refusal
 from edge_agent.core.entity import Area, Risk, Text
 from edge_agent.core.registry import Registry
 from edge_agent.language.grammar import Node, Slots, compile_grammar, meaning
-from edge_agent.language.guards import is_conditional, is_question, plain
+from edge_agent.language.guards import is_conditional, is_question, plain, unheeded
 from edge_agent.language.numbers import numbers_in
 from edge_agent.language.prompt import MOST_CHARACTERS, PromptFormat
 from edge_agent.language.vocabulary import Spoken, Vocabulary
@@ -90,6 +91,8 @@ class Reading:
     """0 to 1."""
     said: str = ""
     """The meaning in the output language, for logs and events."""
+    unheeded: str | None = None
+    """A clause about what the sentence says and the plan leaves out; it must not act then."""
 
 
 class Interpreter:
@@ -140,7 +143,11 @@ class Interpreter:
         paths = self._model.decode(
             prompt, root, width=_WIDTH, max_tokens=_MOST_TOKENS, cancelled=cancelled
         )
-        return self._choose(root, [path for path in paths if path.finished])
+        reading = self._choose(root, [path for path in paths if path.finished])
+        if not isinstance(reading.meaning, Plan):
+            return reading
+        doubt = unheeded(text, reading.meaning) or left_out(text, reading.meaning, targets)
+        return replace(reading, unheeded=doubt)
 
     def _choose(self, root: Node, paths: Sequence[Path]) -> Reading:
         if not paths:
@@ -177,6 +184,29 @@ def _texts(text: str, targets: Sequence[Spoken], vocabulary: Vocabulary) -> list
         for length in range(1, _LONGEST_TEXT + 1)
         for start in range(len(words) - length + 1)
     ]
+
+
+def left_out(text: str, plan: Plan, targets: Sequence[Spoken]) -> str | None:
+    """A clause about a device that is named in full and plays no part in the plan, or None.
+
+    Of "turn on the hall light and open the awning", half must not be done as if it were all.
+    """
+    said = f" {' '.join(re.findall(r'[^\W_]+', plain(text)))} "
+    used = " ".join(
+        part
+        for action in plan.actions
+        for part in (
+            action.target.phrase,
+            str(action.value),
+            action.condition.target.phrase if action.condition else "",
+        )
+    ).split()
+    for spoken in targets:
+        named = len(spoken.target.entities) == 1 and not spoken.target.collective
+        phrase = spoken.target.phrase
+        if named and f" {phrase} " in said and not set(phrase.split()) <= set(used):
+            return f"I did not understand the part about the {phrase}"
+    return None
 
 
 def risk_of(plan: Plan, registry: Registry) -> Risk:

@@ -24,7 +24,7 @@ from edge_agent.language.dialogue import (
     answers,
     which_question,
 )
-from edge_agent.language.guards import unheeded, yes_or_no
+from edge_agent.language.guards import yes_or_no
 from edge_agent.language.interpreter import Reading, risk_of
 from edge_agent.service.devices import Devices
 from edge_agent.service.executor import Executor
@@ -175,7 +175,7 @@ class Turn:
             return Reply(
                 Status.CLARIFY, which_question(registry, options), reason="ambiguous target"
             )
-        doubt = unheeded(request.text, plan)
+        doubt = reading.unheeded
         needed = self._needed(plan, registry)
         if doubt is None and reading.confidence >= needed:
             return await self._act(plan, request, cancelled, report)
