@@ -191,7 +191,7 @@ def left_out(text: str, plan: Plan, targets: Sequence[Spoken]) -> str | None:
 
     Of "turn on the hall light and open the awning", half must not be done as if it were all.
     """
-    said = f" {' '.join(re.findall(r'[^\W_]+', plain(text)))} "
+    said = " " + " ".join(re.findall(r"[^\W_]+", plain(text))) + " "
     used = " ".join(
         part
         for action in plan.actions
