@@ -5,22 +5,22 @@ owns which id and topic; what a light or a lock is, is known by the builders und
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from edge_agent.core.command import Command
-from edge_agent.core.entity import Area, Entity, Kind
+from edge_agent.core.entity import Area, Attribute, Entity, Kind, Value
 from edge_agent.core.names import slug
 from edge_agent.core.registry import Changes
 from edge_agent.core.state import Availability, Observation
 from edge_agent.devices.adapter import Outgoing
 from edge_agent.devices.ha import air, light, media, opening, robot, sensor, simple
-from edge_agent.devices.ha.binding import Binding, Draft, Message, Place
+from edge_agent.devices.ha.availability import expiry_of, places_of, reachable
+from edge_agent.devices.ha.binding import Binding, Draft, Message, Readings
 from edge_agent.devices.ha.discovery import Component, components, parse_topic
 from edge_agent.devices.ha.identity import Identity, identify
 from edge_agent.devices.ha.media import Member
 from edge_agent.devices.ha.settings import Settings
 from edge_agent.devices.templates import Templates
-from edge_agent.devices.values import checked_topic
 from edge_agent.errors import DeviceError
 
 BUILDERS: Final[Mapping[str, Callable[[Draft], None]]] = {
@@ -49,6 +49,7 @@ BUILDERS: Final[Mapping[str, Callable[[Draft], None]]] = {
 }
 """By component; the others of Home Assistant (event, update, camera, ...) are ignored."""
 
+_LEVELS: Final = (Attribute.BRIGHTNESS, Attribute.SPEED)
 _MAX_ENTITIES: Final = 5000
 _MAX_TOPIC: Final = 512
 _Key: TypeAlias = tuple[str, str]
@@ -83,6 +84,8 @@ class HomeAssistant:
         self._bindings: dict[str, Binding] = {}
         self._shown: dict[str, tuple[str, ...]] = {}  # entity ids by device
         self._routes: dict[str, dict[str, None]] = {}  # entity ids by state topic
+        self._levels: dict[str, dict[str, Value | None]] = {}  # last reported, by entity
+        self._off: set[str] = set()
         self._heard: dict[str, dict[str, bool]] = {}  # availability by entity and topic
 
     @property
@@ -227,7 +230,7 @@ class HomeAssistant:
         settings = Settings(component.settings or {}, self._templates, self._reserved)
         draft = Draft(settings, f"{who.name} {component.object_id.replace('_', ' ')}".lower())
         builder(draft)
-        places = _places(settings, draft)
+        places = places_of(settings, draft)
         if not draft.capabilities:
             raise DeviceError(draft.problem or "it has nothing to read or to set")
         entity = Entity(
@@ -243,7 +246,7 @@ class HomeAssistant:
             entity,
             places=places,
             availability_mode=settings.text("availability_mode", "latest"),
-            expire_after=_expiry(settings),
+            expire_after=expiry_of(settings),
         )
         return Member(component.platform, who.part, binding)
 
@@ -318,6 +321,8 @@ class HomeAssistant:
 
     def _unroute(self, binding: Binding) -> None:
         self._heard.pop(binding.entity.id, None)
+        self._levels.pop(binding.entity.id, None)
+        self._off.discard(binding.entity.id)
         for topic in binding.state_topics:
             self._routes[topic].pop(binding.entity.id, None)
             if not self._routes[topic]:
@@ -331,51 +336,28 @@ class HomeAssistant:
             if place.topic == topic and (available := place.read(message)) is not None:
                 heard = self._heard.setdefault(entity.id, {})
                 heard[topic] = available
-                yield Availability(entity.id, _reachable(binding, heard, available))
+                yield Availability(entity.id, reachable(binding, heard, available))
         for reader in binding.readers:
             if reader.topic == topic:
-                for attribute, value in reader.read(message).items():
+                for attribute, value in self._levelled(entity, reader.read(message)).items():
                     if entity.capability(attribute) is not None:
                         yield Observation(entity.id, str(attribute), value)
 
+    def _levelled(self, entity: Entity, readings: Readings) -> Readings:
+        """Readings in which off is no brightness and no speed, in whatever order they come.
 
-def _reachable(binding: Binding, heard: Mapping[str, bool], latest: bool) -> bool:
-    """What the availability topics say together; those not heard yet say nothing against."""
-    match binding.availability_mode:
-        case "all":
-            return all(heard.values())
-        case "any":
-            return any(heard.values()) or len(heard) < len(binding.places)
-        case _:
-            return latest
-
-
-def _places(settings: Settings, draft: Draft) -> tuple[Place, ...]:
-    """The availability topics: a list, or one topic with its own keys."""
-    values: Mapping[str, Any] = settings.values
-    listed = values.get("availability")
-    try:
-        if isinstance(listed, list):
-            return tuple(
-                _place(settings.part(entry), "topic", "value_template") for entry in listed[:16]
-            )
-        if values.get("availability_topic") is not None:
-            return (_place(settings, "availability_topic", "availability_template"),)
-    except DeviceError as error:
-        draft.problem = str(error)
-    return ()
-
-
-def _place(settings: Settings, topic: str, template: str) -> Place:
-    return Place(
-        checked_topic(settings.values.get(topic), topic),
-        settings.template(template),
-        settings.text("payload_available", "online"),
-        settings.text("payload_not_available", "offline"),
-    )
-
-
-def _expiry(settings: Settings) -> float | None:
-    """`expire_after`, or `off_delay`: after either of them nobody knows."""
-    seconds = settings.number("expire_after", 0) or settings.number("off_delay", 0)
-    return seconds if seconds > 0 else None
+        Devices go on reporting the level that they will have when they are on again.
+        """
+        reported = {str(level): readings[level] for level in _LEVELS if readings.get(level)}
+        if reported:
+            self._levels.setdefault(entity.id, {}).update(reported.items())
+        match readings.get(Attribute.POWER):
+            case "off":
+                self._off.add(entity.id)
+            case "on" if entity.id in self._off:
+                self._off.discard(entity.id)
+                known = self._levels.get(entity.id, {})
+                return {**{level: known.get(level) for level in _LEVELS}, **readings}
+        if reported and entity.id in self._off:
+            return {**readings, **dict.fromkeys(reported, 0.0)}
+        return readings

@@ -236,7 +236,13 @@ class Draft:
         risk: Risk = Risk.COMFORT,
     ) -> None:
         """Add one of the device's own lists of options, with its state topic and template keys."""
-        readable = self.read_one(attribute, *state, spoken)
+
+        def parse(text: str) -> Readings:
+            # `none` may be one of the options: a preset, an effect.
+            unknown = text in UNKNOWN and spoken(text) not in words.words
+            return {attribute: None if unknown else spoken(text) or None}
+
+        readable = self.read(*state, (attribute,), parse)
         setter = sending(publish, lambda value: words.raw(str(value)))
         self.add(attribute, Choice(words.words), setter, readable=readable, risk=risk)
 

@@ -380,3 +380,28 @@ def test_nothing_percent_is_off_and_confirmed_by_it(component, attribute, settin
     assert message.payload == b"OFF"
     said = {c.attribute: c.value for c in adapter.observe("s", b'{"on": "OFF", "level": 50}')}
     assert entity.capability(attribute).matches(0.0, said[attribute])
+
+
+def test_a_level_comes_back_with_the_power_in_whatever_order_they_are_reported():
+    adapter, entity = found(
+        "light", state_topic="s", brightness_command_topic="b", brightness_state_topic="b/s"
+    )
+
+    def said(topic, payload):
+        return {change.attribute: change.value for change in adapter.observe(topic, payload)}
+
+    assert said("b/s", b"128") == {"brightness": 50}
+    assert said("s", b"OFF") == {"power": "off", "brightness": 0}
+    assert said("b/s", b"255") == {"brightness": 0}
+    assert said("s", b"ON") == {"power": "on", "brightness": 100}
+    assert entity.capability("brightness").matches(100.0, 100.0)
+
+
+def test_none_is_a_preset_and_not_the_unknown():
+    adapter, entity = found(
+        "climate",
+        preset_modes=["eco"],
+        preset_mode_command_topic="p/set",
+        preset_mode_state_topic="p",
+    )
+    assert adapter.observe("p", b"none") == (Observation(entity.id, "preset", "none"),)
