@@ -1,7 +1,7 @@
 """The daemon's link to the broker: keeps one connection up, its subscriptions and its status.
 
 A lost connection is opened again with full-jitter back-off and every subscription is renewed, as
-paho does not. Nothing is queued while it is down: a command that comes late is a ghost.
+paho does not. Only answers are kept while it is down: a command that comes late is a ghost.
 Knows no devices and no commands; what comes in goes to the inbox.
 """
 
@@ -15,7 +15,7 @@ from random import Random
 from typing import Final
 
 import structlog
-from paho.mqtt.client import MQTTMessage
+from paho.mqtt.client import MQTTMessage, MQTTMessageInfo
 from paho.mqtt.enums import MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
@@ -26,6 +26,7 @@ from edge_agent.mqtt.connection import Cause, Connection, Ending, Events
 from edge_agent.mqtt.explain import explain_code
 from edge_agent.mqtt.inbox import Inbox
 from edge_agent.mqtt.message import Message, Subscription
+from edge_agent.mqtt.outbox import Letter, Outbox
 from edge_agent.mqtt.settings import BrokerSettings
 from edge_agent.mqtt.table import SubscriptionTable
 from edge_agent.mqtt.topics import MAX_TOPIC_BYTES, check_topic
@@ -108,6 +109,12 @@ class MqttClient:
         self._drops = 0
         self._backoff = Backoff(settings.backoff_min, settings.backoff_max, random)
         self._trouble = "not connected yet"
+        self._outbox = Outbox(clock)
+
+    @property
+    def undelivered(self) -> int:
+        """How many messages of `deliver` were given up."""
+        return self._outbox.lost
 
     @property
     def connected(self) -> bool:
@@ -199,6 +206,27 @@ class MqttClient:
         properties = _properties(expiry, response_topic, correlation)
         info = link.publish(topic, data, qos=qos, retain=retain, properties=properties)
         return info is not None
+
+    def deliver(self, topic: str, payload: bytes, *, correlation: bytes | None = None) -> None:
+        """Send a message with QoS 1, again on the next connection if this one loses it.
+
+        The broker may get it twice where its acknowledgement was lost. After a minute, or behind
+        256 newer ones, it is given up and counted in `undelivered`.
+
+        Raises:
+            MqttError: The topic must not be published to.
+        """
+        check_topic(topic)
+        self._outbox.put(Letter(topic, payload, correlation), self._post)
+
+    def _post(self, letter: Letter) -> MQTTMessageInfo | None:
+        link = self._link
+        if link is None:
+            return None
+        properties = _properties(None, None, letter.correlation)
+        return link.publish(
+            letter.topic, letter.payload, qos=1, retain=False, properties=properties
+        )
 
     # The network thread.
 
@@ -297,6 +325,7 @@ class MqttClient:
         # A fight over our id is a problem even while we hold it.
         self._trouble = self._trouble if self._backoff.fighting else ""
         link.publish(*self._birth, qos=1, retain=True)
+        self._outbox.resend(self._post)
         _LOG.info("mqtt.connected", protocol=self.protocol)
         self._tell(ConnectionEvent(True, self.protocol, ""))
 

@@ -59,6 +59,10 @@ class Link(Protocol):
         """Send now or never."""
         ...
 
+    def deliver(self, topic: str, payload: bytes, *, correlation: bytes | None = None) -> None:
+        """Send now, or when the broker is back."""
+        ...
+
 
 @dataclass(slots=True)
 class Figures:
@@ -66,8 +70,6 @@ class Figures:
 
     last_latency_ms: float | None = None
     answered: int = 0
-    unanswered: int = 0
-    """Responses that no broker took."""
 
 
 class Agent:
@@ -260,15 +262,13 @@ class Agent:
         if reply.reason is not None:
             body["reason"] = reply.reason
         body.update(reply.extra or {})
-        taken = self._link.publish(
+        self._link.deliver(
             request.reply_topic or self._topics["response"],
             msgspec.json.encode(body),
-            qos=1,
             correlation=request.correlation if request.reply_topic else None,
         )
         self.figures.last_latency_ms = total_ms
-        self.figures.answered += taken
-        self.figures.unanswered += not taken
+        self.figures.answered += 1
         self._event("answered", request, status=reply.status, reason=reply.reason)
         _LOG.info(
             "request.answered",
@@ -277,7 +277,6 @@ class Agent:
             reason=reply.reason,
             confidence=round(reply.confidence, 3),
             latency_ms=round(total_ms),
-            delivered=taken,
         )
 
     def _event(self, event: str, request: Request, /, **details: object) -> None:

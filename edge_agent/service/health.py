@@ -84,7 +84,7 @@ class Health:
             "degraded": self.degraded(),
             "dropped": dict(stats.dropped),
             "answered": self._figures.answered,
-            "unanswered": self._figures.unanswered,
+            "unanswered": self._link.undelivered,
         }
 
     def _publish_if_due(self, now: float) -> None:
