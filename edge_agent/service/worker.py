@@ -5,9 +5,12 @@ why.
 """
 
 import asyncio
+import queue
+import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from edge_agent.core.entity import Area
 from edge_agent.core.registry import Registry
@@ -15,6 +18,9 @@ from edge_agent.errors import EdgeAgentError, ModelError
 from edge_agent.language.interpreter import Interpreter, Reading
 from edge_agent.language.vocabulary import Vocabulary
 from edge_agent.service.notify import Watchdog
+
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +41,17 @@ class Worker:
         self.model: Loaded | None = None
         self._load = load
         self._watchdog = watchdog
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="decode")
         self._vocabulary: Vocabulary | None = None
+        self._stopping = False
+        self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        # A daemon thread: the process must not wait for a model that is still being compiled.
+        self._thread = threading.Thread(target=self._work, name="decode", daemon=True)
 
     async def start(self) -> None:
         """Load and warm the model; a failure is kept in `problem`, never raised."""
-        loop = asyncio.get_running_loop()
+        self._thread.start()
         try:
-            self.model = await loop.run_in_executor(self._thread, self._loaded)
+            self.model = await self._in_thread(self._loaded)
             self.problem = None
         except Exception as error:  # a foreign file can fail in ways nobody listed
             said = str(error) if isinstance(error, EdgeAgentError) else repr(error)
@@ -65,18 +74,41 @@ class Worker:
         model = self.model
         if model is None:
             raise ModelError(self.problem or "there is no language model")
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(
-            self._thread, self._read, model, text, registry, area, cancelled, among
+        return await self._in_thread(
+            lambda: self._read(model, text, registry, area, cancelled, among)
         )
 
     def stop(self) -> None:
-        """Let the thread end after the step it is in."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        """Let the decode that runs end with its next step."""
+        self._stopping = True
+
+    def _work(self) -> None:
+        while True:
+            self._jobs.get()()
+
+    async def _in_thread(self, work: Callable[[], _T]) -> _T:
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[_T] = loop.create_future()
+
+        def settle(settle_with: Callable[[Any], None], outcome: object) -> None:
+            if not done.done():
+                settle_with(outcome)
+
+        def job() -> None:
+            settled: tuple[Callable[[Any], None], object]
+            try:
+                settled = done.set_result, work()
+            except Exception as error:  # handed to whoever awaits
+                settled = done.set_exception, error
+            with suppress(RuntimeError):  # the loop is closed: nobody awaits any more
+                loop.call_soon_threadsafe(settle, *settled)
+
+        self._jobs.put(job)
+        return await done
 
     def _loaded(self) -> Loaded:
         loaded = self._load()
-        loaded.interpreter.warm()
+        loaded.interpreter.warm(lambda: self._stopping)
         return loaded
 
     def _read(
@@ -90,7 +122,7 @@ class Worker:
     ) -> Reading:
         def step() -> bool:
             self._watchdog.beat("decode")
-            return cancelled()
+            return self._stopping or cancelled()
 
         self._watchdog.busy("decode")
         try:
