@@ -113,7 +113,11 @@ def _run(options: argparse.Namespace) -> int:
         print(line, flush=True)
 
     run(options.config, options.set, ready)
-    return OK
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Everything is stopped but, perhaps, the thread in which the model is still being compiled:
+    # the interpreter's own clean-up would pull tinygrad away from under it.
+    os._exit(OK)
 
 
 def _demo(options: argparse.Namespace) -> int:

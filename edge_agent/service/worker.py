@@ -19,7 +19,6 @@ from edge_agent.language.interpreter import Interpreter, Reading
 from edge_agent.language.vocabulary import Vocabulary
 from edge_agent.service.notify import Watchdog
 
-
 _T = TypeVar("_T")
 
 
