@@ -132,7 +132,7 @@ class HomeAssistant:
                     touched[self._drop(key)] = None
             else:
                 found = components(address, payload)
-                if not found:
+                if not found and any(key[0] == topic for key in self._members):
                     self._migrating.add(topic)
                 for component in found:
                     touched.update(self._take((topic, component.key), component, areas, problems))
