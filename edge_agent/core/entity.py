@@ -185,6 +185,10 @@ Domain: TypeAlias = Choice | Range | Text | Reading
 ON_OFF = Choice(("on", "off"))
 
 
+_REACHED = frozenset({("returning", "docked")})
+"""Wanted and observed words of which the second proves the first: a robot at home has returned."""
+
+
 @dataclass(frozen=True, slots=True)
 class Capability:
     """One attribute of an entity: its legal values, and what is at stake when it is set."""
@@ -224,7 +228,7 @@ class Capability:
     def matches(self, wanted: Value, observed: Value | None) -> bool:
         """Whether an observation proves that the wanted value was reached."""
         if isinstance(wanted, str) or isinstance(observed, str) or observed is None:
-            return wanted == observed
+            return wanted == observed or (wanted, observed) in _REACHED
         return abs(wanted - observed) <= self.tolerance() + 1e-9
 
 
