@@ -80,9 +80,11 @@ def _opens(rule: Rule, command: Command) -> bool:
 
 
 def _satisfied(requirement: Requirement, seen: Value) -> bool:
-    if requirement.one_of:
-        # VSS gears are numbers, 126 is park; configs write them as words.
-        return (seen if isinstance(seen, str) else f"{seen:g}") in requirement.one_of
-    if requirement.at_most is None or isinstance(seen, str):
+    listed, at_most = requirement.one_of, requirement.at_most
+    # VSS gears are numbers, 126 is park; configs write them as words.
+    if listed and (seen if isinstance(seen, str) else f"{seen:g}") not in listed:
         return False
-    return abs(seen) <= requirement.at_most  # NaN fails every comparison, as it must
+    if at_most is None:
+        return bool(listed)
+    # NaN fails every comparison, as it must.
+    return not isinstance(seen, str) and abs(seen) <= at_most
