@@ -26,7 +26,8 @@ def answer(query: Query, registry: Registry, state: StateStore) -> str:
     if not known:
         return sentence(f"I do not know: nothing was heard from {_names(entities, registry)} yet")
     matching = [entity for entity, seen in known if seen.value == query.value]
-    unsure = " as far as I know" if any(seen.stale for _, seen in known) else ""
+    doubtful = any(seen.stale or not state.available(entity.id) for entity, seen in known)
+    unsure = " as far as I know" if doubtful else ""
     return sentence(_summary(query, matching, len(known), registry) + unsure)
 
 
@@ -67,7 +68,7 @@ def _state(entity: Entity, query: Query, registry: Registry, state: StateStore) 
     if seen is None or seen.value is None:
         return f"I do not know the {query.attribute} of the {name}"
     value = say_number(seen.value, unit_of(capability))
-    known = "last known as" if seen.stale else "is"
+    known = "was last seen" if seen.stale else "is"
     if query.value is not None:
         return _yes_no(name, value, seen, query)
     plain = query.attribute in {"power", "opening", "lock", "state"} or (
