@@ -1,0 +1,128 @@
+import pytest
+
+from edge_agent.core.answer import answer
+from edge_agent.core.command import Ask, Query, Target
+from edge_agent.core.entity import Area, Attribute, Capability, Choice, Entity, Kind, Range, Reading
+from edge_agent.core.registry import Changes, Registry
+from edge_agent.core.state import Availability, Observation, StateStore
+
+POWER = Capability("power", Choice(("on", "off")))
+LAMPS = tuple(
+    Entity(f"lamp{number}", f"lamp {number}", Kind.LIGHT, (POWER,), "hall") for number in range(7)
+)
+OTHERS = (
+    Entity("door", "front door", Kind.LOCK, (Capability("lock", Choice(("locked", "unlocked"))),)),
+    Entity(
+        "heating",
+        "heating",
+        Kind.CLIMATE,
+        (
+            Capability("temperature", Range(5, 30, unit="°C")),
+            Capability(Attribute.CURRENT_TEMPERATURE, Reading("°C"), settable=False),
+        ),
+    ),
+    Entity(
+        "outside", "outdoor temperature", Kind.SENSOR, (Capability("temperature", Reading("°C")),)
+    ),
+)
+HOME = Registry.configured(areas=[Area("hall", "Hall")]).apply(Changes(upsert=LAMPS + OTHERS))
+
+
+@pytest.fixture
+def state():
+    store = StateStore()
+    seen = {
+        ("lamp0", "power"): "on",
+        ("lamp1", "power"): "off",
+        ("lamp2", "power"): "on",
+        ("door", "lock"): "locked",
+        ("heating", "temperature"): 21.0,
+        ("heating", "current temperature"): 19.5,
+        ("outside", "temperature"): -3.0,
+    }
+    for (entity, attribute), value in seen.items():
+        store.observe(Observation(entity, attribute, value), now=1.0, retained=False)
+    return store
+
+
+def ask(state, kind, entities, attribute, value=None):
+    return answer(Query(kind, Target("it", entities), attribute, value), HOME, state)
+
+
+@pytest.mark.parametrize(
+    ("kind", "entities", "attribute", "value", "said"),
+    [
+        (Ask.STATE, ("lamp0",), "power", None, "The lamp 0 is on."),
+        (Ask.STATE, ("lamp0",), "power", "on", "Yes, the lamp 0 is on."),
+        (Ask.STATE, ("lamp0",), "power", "off", "No, the lamp 0 is on."),
+        (Ask.STATE, ("door",), "lock", "locked", "Yes, the front door is locked."),
+        (Ask.STATE, ("heating",), "temperature", None, "The heating temperature is 21 degrees."),
+        (Ask.STATE, ("outside",), "temperature", None, "The outdoor temperature is -3 degrees."),
+        (
+            Ask.STATE,
+            ("heating",),
+            "current temperature",
+            None,
+            "The heating current temperature is 19.5 degrees.",
+        ),
+        (Ask.STATE, ("lamp6",), "power", None, "I do not know the power of the lamp 6."),
+        (Ask.STATE, ("lamp0", "lamp1"), "power", None, "The lamp 0 is on. The lamp 1 is off."),
+        (Ask.STATE, ("gone",), "power", None, "I found nothing like that."),
+        (
+            Ask.COUNT,
+            ("lamp0", "lamp1", "lamp2"),
+            "power",
+            "on",
+            "2 of 3 are on: the lamp 0 and the lamp 2.",
+        ),
+        (Ask.COUNT, ("lamp1",), "power", "on", "0 of 1 are on."),
+        (Ask.WHICH, ("lamp0", "lamp1"), "power", "on", "The lamp 0 is on."),
+        (Ask.WHICH, ("lamp1",), "power", "on", "None is on."),
+        (
+            Ask.ANY,
+            ("lamp0", "lamp1", "lamp2"),
+            "power",
+            "on",
+            "Yes, the lamp 0 and the lamp 2 are on.",
+        ),
+        (Ask.ANY, ("lamp1",), "power", "on", "No, none is on."),
+        (
+            Ask.ANY,
+            ("lamp5", "lamp6"),
+            "power",
+            "on",
+            "I do not know: nothing was heard from the lamp 5 and the lamp 6 yet.",
+        ),
+    ],
+)
+def test_answer_comes_from_what_was_observed(state, kind, entities, attribute, value, said):
+    assert ask(state, kind, entities, attribute, value) == said
+
+
+def test_stale_values_are_told_as_memories(state):
+    state.mark_stale()
+    assert ask(state, Ask.STATE, ("lamp0",), "power") == "The lamp 0 was last seen on."
+    assert ask(state, Ask.STATE, ("lamp0",), "power", "on") == (
+        "Yes, as far as I know: the lamp 0 was last seen on."
+    )
+    assert ask(state, Ask.COUNT, ("lamp0",), "power", "on").endswith("as far as I know.")
+
+
+def test_unreachable_device_is_said_to_be_that(state):
+    state.observe(Availability("lamp0", available=False), now=2.0, retained=False)
+    said = "The lamp 0 cannot be reached; it was last seen on."
+    assert ask(state, Ask.STATE, ("lamp0",), "power") == said
+    assert ask(state, Ask.STATE, ("lamp0",), "power", "on") == said
+    state.observe(Availability("lamp6", available=False), now=2.0, retained=False)
+    assert ask(state, Ask.STATE, ("lamp6",), "power") == "The lamp 6 cannot be reached."
+
+
+def test_unreachable_device_makes_a_count_uncertain(state):
+    state.observe(Availability("lamp0", available=False), now=2.0, retained=False)
+    assert ask(state, Ask.COUNT, ("lamp0", "lamp1"), "power", "on").endswith("as far as I know.")
+
+
+def test_long_list_is_cut_and_counted(state):
+    said = ask(state, Ask.STATE, tuple(lamp.id for lamp in LAMPS), "power")
+    assert said.endswith("And 2 more.")
+    assert said.count(".") == 6
