@@ -22,6 +22,7 @@ _TENS = {
     )
 }
 _FRACTIONS = {
+    ("half", "a"): 0.5,
     ("three", "quarters"): 75.0,
     ("three", "quarter"): 75.0,
     ("two", "thirds"): 66.0,
@@ -30,16 +31,18 @@ _FRACTIONS = {
     ("a", "quarter"): 25.0,
     ("one", "quarter"): 25.0,
 }
-_TOKEN = re.compile(r"-?\d+(?:[.,]\d+)?|[^\W\d_]+")
+_DIGITS = re.compile(r"(?:(?<!\w)-)?\d+(?:,\d{3}(?!\d)|[.,]\d+)?")
+_TOKEN = re.compile(_DIGITS.pattern + r"|[^\W\d_]+")
+_THOUSANDS = re.compile(r",(?=\d{3}$)")
 
 
 def numbers_in(text: str, *, most: int = 6) -> tuple[float, ...]:
     """The distinct numbers of a sentence in order of appearance, at most `most`.
 
     A bare "half" or "a quarter" counts as percent (50, 25), because that is what people mean of
-    blinds and lamps; "twenty and a half" is 20.5.
+    blinds and lamps; "half a degree" is 0.5, "twenty and a half" 20.5, "2,700" 2700.
     """
-    words = _TOKEN.findall(text.casefold().replace("-", " ", 0))
+    words = _TOKEN.findall(text.casefold())
     found: list[float] = []
     index = 0
     while index < len(words):
@@ -55,41 +58,56 @@ def spell(number: float) -> str:
 
 
 def _number_at(words: list[str], index: int) -> tuple[float | None, int]:
-    word = words[index]
-    if word[0].isdigit() or word[0] == "-":
-        return _with_half(float(word.replace(",", ".")), words, index + 1)
-    fraction = _FRACTIONS.get((word, words[index + 1])) if index + 1 < len(words) else None
-    if fraction is not None:
+    word, after = words[index], words[index + 1 : index + 2]
+    if _DIGITS.fullmatch(word):
+        digits = _THOUSANDS.sub("", word).replace(",", ".")
+        return _with_half(float(digits), words, index + 1)
+    if word == "minus" and after:
+        number, end = _number_at(words, index + 1)
+        return (None, index + 1) if number is None else (-abs(number), end)
+    if after and (fraction := _FRACTIONS.get((word, after[0]))) is not None:
         return fraction, index + 2
     if word in {"half", "halfway"}:
         return 50.0, index + 1
-    if word in _UNITS or word in _TENS or (word == "hundred"):
+    if word in _UNITS or word in _TENS or word in {"hundred", "thousand"}:
         return _words_at(words, index)
     return None, index + 1
 
 
 def _words_at(words: list[str], index: int) -> tuple[float, int]:
-    total = 0.0
-    if words[index] in _TENS:
-        total, index = _TENS[words[index]], index + 1
-        if index < len(words) and 0 < _UNITS.get(words[index], 0) < 10:
-            total, index = total + _UNITS[words[index]], index + 1
-    elif words[index] in _UNITS:
-        total, index = _UNITS[words[index]], index + 1
-    if index < len(words) and words[index] == "hundred":
-        total, index = 100 * max(total, 1), index + 1
-        rest = index + 1 if index < len(words) and words[index] == "and" else index
-        if rest < len(words) and (words[rest] in _UNITS or words[rest] in _TENS):
-            more, index = _words_at(words, rest)
-            total += more
-    if index < len(words) and words[index] == "point":
+    total, index = _below_thousand(words, index)
+    if words[index : index + 1] == ["thousand"]:
+        rest, end = _below_thousand(words, index + 1)
+        total, index = 1000 * max(total, 1) + rest, end
+    if words[index : index + 1] == ["point"]:
         digits = ""
         while index + 1 < len(words) and _UNITS.get(words[index + 1], 10) < 10:
             digits += str(_UNITS[words[index + 1]])
             index += 1
         if digits:
-            return float(f"{total:g}.{digits}"), index + 1
+            return float(f"{total:.0f}.{digits}"), index + 1
     return _with_half(total, words, index)
+
+
+def _below_thousand(words: list[str], index: int) -> tuple[float, int]:
+    """Up to nine hundred and ninety-nine, or "twenty-seven hundred"; zero where none is said."""
+    total, index = _below_hundred(words, index)
+    if words[index : index + 1] != ["hundred"]:
+        return total, index
+    total, index = 100 * max(total, 1), index + 1
+    rest = index + 1 if words[index : index + 1] == ["and"] else index
+    more, end = _below_hundred(words, rest)
+    return (total + more, end) if end > rest else (total, index)
+
+
+def _below_hundred(words: list[str], index: int) -> tuple[float, int]:
+    word = words[index] if index < len(words) else ""
+    if word in _UNITS:
+        return _UNITS[word], index + 1
+    if word not in _TENS:
+        return 0.0, index
+    unit = _UNITS.get(words[index + 1], 0) if index + 1 < len(words) else 0
+    return (_TENS[word] + unit, index + 2) if 0 < unit < 10 else (_TENS[word], index + 1)
 
 
 def _with_half(number: float, words: list[str], index: int) -> tuple[float, int]:
