@@ -28,7 +28,8 @@ _LEAD_IN = re.compile(
 _ASKS = re.compile(
     r"^(?:what(?:'?s|'?re)?|which|who(?:'?s|se)?|where(?:'?s)?|when(?:'?s)?|why|how(?:'?s)?|is|are"
     r"|was|were|did|does|has|had|am|any|isn'?t|aren'?t|wasn'?t|didn'?t|doesn'?t|hasn'?t|should"
-    r"|shall|(?:do|have)\s+(?:i|you|we|they|the|any|my|our))\b"
+    r"|shall|(?:do|have)\s+(?:i|you|we|they|the|any|my|our)"
+    r"|(?:can|could|will|would|may|might)\s+(?:the|it|he|she|they|this|that|these|those|my|our))\b"
 )
 _WONDERS = re.compile(
     r"\b(?:tell me|let me know|check|see|find out|know|wonder(?:ing)?|remember|say|ask(?:ing)?)\s+"
@@ -48,12 +49,20 @@ _NO_NEGATION = re.compile(
 _LATER = re.compile(
     r"\b(?:tomorrow|tonight|later|soon|until|till|every|daily|before|afterwards?|sunset|sunrise"
     r"|midnight|noon|o'?clock|[ap]m"
-    r"|(?:in|for|after|within)\s+(?:\w+\s+){1,4}?(?:second|minute|hour|day|week|sec|min)s?"
+    r"|(?:in|for|after|within)\s+(?!the second\b)(?:\w+\s+){1,4}?"
+    r"(?:second|minute|hour|day|week|sec|min)s?"
     r"|(?:half an|an?) hour"
-    r"|at (?:\d|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve))\b"
+    r"|at \d+[:.]\d\d)\b"
 )
-_CONDITION = re.compile(r"\b(?:if|when|whenever|once|unless|in case|as soon as|as long as|while)\b")
-_EXCEPTION = re.compile(r"\b(?:except|apart from|other than|but not|besides|excluding|all but)\b")
+_AT = re.compile(r"\bat\s+(?=\S)")
+_CONDITION = re.compile(
+    r"\b(?:if|when|whenever|(?<!at )once|unless|in case|as soon as|as long as|while)\b"
+)
+_NO_CONDITION = re.compile(r"\bif (?:you (?:can|could|please|would)|possible)\b")
+_EXCEPTION = re.compile(
+    r"\b(?:except|apart from|other than|besides|excluding|without|all but"
+    r"|but (?:not|the|this|that|my|our|in|on|for|leave|keep))\b"
+)
 
 
 def plain(text: str) -> str:
@@ -98,18 +107,28 @@ def unheeded(text: str, plan: Plan) -> str | None:
     bare = plain(text)
     if _NEGATION.search(_NO_NEGATION.sub("", bare)):
         return "I heard a not"
-    if _LATER.search(bare):
+    used = _numbers_used(plan)
+    if _LATER.search(bare) or any(_is_time(bare[at.end() :], used) for at in _AT.finditer(bare)):
         return "I cannot do things at a later time"
-    if _CONDITION.search(bare) and not all(action.condition for action in plan.actions):
+    conditional = all(action.condition for action in plan.actions)
+    if not conditional and _CONDITION.search(_NO_CONDITION.sub("", bare)):
         return "I did not understand the condition"
     if _EXCEPTION.search(bare):
         return "I cannot make exceptions"
-    if numbers_in(bare) and not _uses_a_number(plan, numbers_in(bare)):
+    if not set(numbers_in(bare)) <= used | {1.0}:  # "one" is an article more often than not
         return "I am not sure about the number"
     return None
 
 
-def _uses_a_number(plan: Plan, said: tuple[float, ...]) -> bool:
+def _is_time(after_at: str, used: set[float]) -> bool:
+    """Whether "at ..." gives a time: "at seven", but not "at 21" of a thermostat set to 21."""
+    first, *more = after_at.split()[:4]
+    if not numbers_in(first):
+        return False
+    return not used.intersection(numbers_in(" ".join((first, *more)), most=1))
+
+
+def _numbers_used(plan: Plan) -> set[float]:
     used: set[float] = set()
     for action in plan.actions:
         value = action.value
@@ -120,6 +139,8 @@ def _uses_a_number(plan: Plan, said: tuple[float, ...]) -> bool:
         elif isinstance(value, str):
             used.update(numbers_in(value))
         used.update(numbers_in(action.target.phrase))
-        if action.condition is not None and not isinstance(action.condition.value, str):
-            used.add(action.condition.value)
-    return bool(used.intersection(said)) or said == (1.0,)
+        if action.condition is not None:
+            used.update(numbers_in(action.condition.target.phrase))
+            if not isinstance(action.condition.value, str):
+                used.add(action.condition.value)
+    return used
