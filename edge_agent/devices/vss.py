@@ -115,18 +115,19 @@ class Vss:
         return entity in self._bound
 
     def observe(self, topic: str, payload: bytes) -> tuple[Observation | Availability, ...]:
-        """What a signal says; empty for another data type and for what is out of range."""
+        """What a signal says; one that cannot be read now is unknown, as interlocks must see."""
         routes = self._routes.get(topic)
-        if not routes or len(payload) > _MAX_PAYLOAD:
+        if not routes:
             return ()
         try:
-            text = payload.decode()
+            text = payload.decode() if len(payload) <= _MAX_PAYLOAD else None
         except UnicodeError:
-            return ()
+            text = None
         said: list[Observation | Availability] = []
         for signal, bound in routes:
-            value = signal.decode(text)
+            value = None if text is None else signal.decode(text)
             if value is None:
+                said.append(Observation(signal.path, str(Attribute.VALUE), None))
                 continue
             readings = bound.controls.read(signal.path, value)
             said.extend(

@@ -230,10 +230,11 @@ def test_an_actuator_without_a_range_can_only_be_read():
         ("uint8", b'{"value": 3}'),
     ],
 )
-def test_another_type_or_out_of_range_is_dropped(datatype, payload):
+def test_a_signal_that_cannot_be_read_is_unknown(datatype, payload):
     signal = Signal("Vehicle.Cabin.X.Y", datatype, "sensor", 0, 100, ("A", "B"))
     adapter, _ = car(signal)
-    assert adapter.observe(signal.read_topic, payload) == ()
+    unknown = Observation("Vehicle.Cabin.X.Y", Attribute.VALUE, None)
+    assert adapter.observe(signal.read_topic, payload) == (unknown,)
 
 
 def test_every_signal_is_also_reported_raw_for_the_interlocks():
