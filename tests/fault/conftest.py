@@ -1,0 +1,23 @@
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
+
+from support import Rig  # noqa: E402 - the path above is needed for it
+
+
+@pytest.fixture
+def rig(mosquitto) -> Iterator[Callable[..., Rig]]:
+    """Return a function that starts a daemon among the devices it is given."""
+    with contextlib.ExitStack() as stack:
+
+        def start(*devices, settings: tuple[str, ...] = (), **more) -> Rig:
+            return stack.enter_context(
+                Rig(mosquitto.url, [*devices], ("agent.confirm_timeout=0.5", *settings), **more)
+            )
+
+        yield start

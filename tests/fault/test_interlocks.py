@@ -1,0 +1,116 @@
+"""The vehicle's rules over the wire: whatever is not proven safe is refused."""
+
+import pytest
+from support import pick
+
+from edge_agent.sim.car import CURRENT_GEAR, HEARTBEAT, PARKING_BRAKE, SELECTED_GEAR, SPEED, Car
+from edge_agent.sim.world import Fault
+
+DOOR = "Vehicle.Cabin.Door.Row1.DriverSide.IsLocked"
+TRUNK = "Vehicle.Body.Trunk.Rear.IsOpen"
+GUARDED = ("unlock driver door", "open trunk", "unlock trunk")
+HARMLESS = ("lock driver door", "close trunk", "open driver window", "turn on dome light")
+SIGNALS = (
+    *HEARTBEAT,
+    DOOR,
+    TRUNK,
+    "Vehicle.Body.Trunk.Rear.IsLocked",
+    "Vehicle.Cabin.Door.Row1.DriverSide.Window.Position",
+    "Vehicle.Cabin.Light.IsDomeOn",
+)
+
+
+@pytest.fixture
+def car(rig):
+    car = rig(*pick(*SIGNALS), settings=("policy.interlock_max_age=1.2",))
+    Car(car.world).park()
+    car.world.settle()
+    return car
+
+
+def refused(car) -> None:
+    for text in GUARDED:
+        answer = car.ask(text)
+        assert answer["status"] == "rejected", (text, answer)
+        assert [call["outcome"] for call in answer["calls"]] == ["refused"], text
+        assert answer["reason"], text
+    assert car.sent() == []
+
+
+def test_parked_everything_is_allowed(car):
+    for text in (*GUARDED, *HARMLESS):
+        assert car.ask(text)["status"] == "ok", text
+
+
+@pytest.mark.parametrize("speed", [0.1, 1, 4.9, 5, 130, -3])
+def test_a_car_that_moves_keeps_its_doors(car, speed):
+    Car(car.world).drive(speed)
+    car.world.settle()
+    refused(car)
+
+
+def test_a_car_that_moves_takes_what_is_harmless(car):
+    Car(car.world).drive(130)
+    car.world.settle()
+    for text in HARMLESS:
+        assert car.ask(text)["status"] == "ok", text
+
+
+@pytest.mark.parametrize("speed", ["nan", "inf", "unknown", "", "-", "0 km/h"])
+def test_a_speed_that_cannot_be_read_counts_as_unsafe(car, speed):
+    car.world.put({SPEED: {"value": speed}})
+    car.world.settle()
+    refused(car)
+
+
+def test_a_car_in_gear_keeps_its_doors_even_when_it_stands(car):
+    Car(car.world).drive(0)
+    car.world.settle()
+    refused(car)
+
+
+@pytest.mark.parametrize("signal", [SPEED, SELECTED_GEAR])
+def test_a_signal_that_falls_silent_counts_as_unsafe(car, signal):
+    assert car.ask("open trunk")["status"] == "ok"
+    car.world.log.clear()
+    car.world.fault(Fault(dead=True), signal)
+    car.world.wait(lambda _: False, 1.3)
+    refused(car)
+
+
+@pytest.mark.parametrize("signal", [SPEED, SELECTED_GEAR])
+def test_a_signal_that_is_missing_counts_as_unsafe(rig, signal):
+    refused(rig(*pick(*(path for path in SIGNALS if path != signal))))
+
+
+def test_a_retained_value_alone_proves_nothing(rig):
+    car = rig(*pick(*SIGNALS), heartbeat=())
+    car.world.wait(lambda _: False, 2.1)
+    refused(car)
+
+
+def test_the_rules_hold_at_the_moment_of_sending(car):
+    car.model.gate.clear()
+    car.tap.publish(car.topic("command"), '{"id": "r1", "text": "open trunk"}')
+    assert car.model.reading.wait(5)
+    Car(car.world).drive(30)
+    car.world.settle()
+    car.model.gate.set()
+    answer = car.answer("r1")
+    assert answer["status"] == "rejected"
+    assert "moving" in answer["text"]
+    assert car.sent() == []
+
+
+def test_a_dry_run_tells_what_would_be_refused(car):
+    Car(car.world).drive(50)
+    car.world.settle()
+    answer = car.ask("open trunk", dry_run=True)
+    assert answer["status"] == "rejected"
+    assert [call["outcome"] for call in answer["calls"]] == ["refused"]
+
+
+def test_the_inputs_of_the_rules_cannot_be_commanded(car):
+    for text in ("set parking brake to off", "turn off parking brake", "set speed to 0"):
+        assert car.ask(text)["status"] in {"unsupported", "rejected"}
+    assert {PARKING_BRAKE, CURRENT_GEAR}.isdisjoint(seen.device for seen in car.world.log)
