@@ -3,8 +3,10 @@
 A change makes a new snapshot with a higher version; a request keeps the one it started with.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from types import MappingProxyType
 from typing import Self, TypeVar
 
@@ -113,11 +115,15 @@ class Registry:
         entity = self.entities.get(entity_id)
         if entity is None:
             return entity_id
-        twins = sum(fold(other.name) == fold(entity.name) for other in self.entities.values())
-        area = self.area_of(entity_id)
-        if twins > 1 and area is not None and fold(area.name) not in fold(entity.name):
+        name, area = fold(entity.name), self.area_of(entity_id)
+        if self._namesakes[name] > 1 and area is not None and fold(area.name) not in name:
             return f"{area.name} {entity.name}"
         return entity.name
+
+    @cached_property
+    def _namesakes(self) -> Counter[str]:
+        # Counted once a snapshot: "all lights" says hundreds of names.
+        return Counter(fold(entity.name) for entity in self.entities.values())
 
     def _annotated(self, entity: Entity) -> Entity | None:
         note = self.annotations.get(entity.id)
