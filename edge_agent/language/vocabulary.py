@@ -7,7 +7,7 @@ work does not grow with the home. Choosing here only narrows; the model decides 
 import heapq
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import islice
@@ -51,7 +51,7 @@ class Vocabulary:
                 by_name[name].append(entity)
             if not entity.diagnostic and entity.kind not in _UNCOUNTED:
                 self._by_kind[entity.kind].append(entity)
-        for name, entities in by_name.items():
+        for name, entities in (by_name | self._told_apart(by_name)).items():
             ids = tuple(dict.fromkeys(entity.id for entity in entities))
             self._named.append(Spoken(Target(name, ids), tuple(name.split())))
         for group in registry.groups.values():
@@ -95,6 +95,16 @@ class Vocabulary:
             for entity_id in ids
             for phrase in {self.registry.spoken_name(entity_id), *self._areal(entity_id)}
         )
+
+    def _told_apart(self, by_name: Mapping[str, list[Entity]]) -> dict[str, list[Entity]]:
+        """Namesakes by their name with the room in front: "kitchen ceiling light"."""
+        found: dict[str, list[Entity]] = defaultdict(list)
+        for name, namesakes in by_name.items():
+            for entity in namesakes if len(namesakes) > 1 else ():
+                for area in map(fold, self._areal(entity.id)):
+                    if area not in name and f"{area} {name}" not in by_name:
+                        found[f"{area} {name}"].append(entity)
+        return found
 
     def _areal(self, entity_id: str) -> Iterable[str]:
         area = self.registry.area_of(entity_id)
