@@ -69,11 +69,15 @@ class Node:
         return {**self.outcome, **self.children} if self.outcome else self.children
 
     def put(self, tokens: Iterable[int], leaf: Leaf, outcome: Mapping[int, "Node"]) -> None:
-        """Add a path that ends in a leaf, after which `outcome` says how it may go on."""
+        """Add a path that ends in a leaf, after which `outcome` says how it may go on.
+
+        Where one phrase has several meanings the first one stays: a name goes before a place.
+        """
         node = self
         for token in tokens:
             node = node.children.setdefault(token, Node())
-        node.leaf, node.outcome = leaf, outcome
+        if node.leaf is None:
+            node.leaf, node.outcome = leaf, outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +234,8 @@ class _Writer:
         if spoken.target.collective and len(kinds) > 1:
             # "everything" and rooms can be switched; nobody sets the position of everything.
             return {key: found[key] for key in _MIXED if key in found}
-        return found
+        # "is the radio on" asks for its power, though its mute is on or off as well.
+        return dict(sorted(found.items(), key=lambda item: item[0] != Attribute.POWER))
 
     def _values(
         self, attribute: str, capabilities: Sequence[Capability]
