@@ -1,0 +1,348 @@
+"""The automaton: whatever path a model takes, it ends in something that exists and is legal."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge_agent.core.command import (
+    Action,
+    Ask,
+    Comparison,
+    Condition,
+    Extreme,
+    Plan,
+    Query,
+    Refusal,
+    Step,
+    Target,
+    Toggle,
+)
+from edge_agent.core.entity import Attribute, Capability, Choice, Entity, Kind, Range, Reading
+from edge_agent.core.registry import Changes, Registry
+from edge_agent.language.grammar import MOST_ACTIONS, Slots, compile_grammar, meaning
+from edge_agent.language.vocabulary import Spoken, Vocabulary
+
+END = 0
+
+
+class Words:
+    """One token for each word with the space before it."""
+
+    def __init__(self):
+        self.words = ["\n"]
+
+    def __call__(self, text):
+        found = []
+        for word in text.split(" "):
+            if word and word not in self.words:
+                self.words.append(word)
+            if word:
+                found.append(self.words.index(word))
+        return found
+
+    def text(self, tokens):
+        return " ".join(self.words[token] for token in tokens).removesuffix(" \n")
+
+
+def build(home, text, numbers=(), texts=(), *, conditional=False, area=None):
+    words = Words()
+    targets = Vocabulary(home).candidates(text, area, most=40)
+    grammar = compile_grammar(home, Slots(targets, numbers, texts, conditional), words, END)
+    return grammar, words
+
+
+def say(root, words, text):
+    """The meaning of a text; None where the grammar has no such path."""
+    node, tokens = root, [*words(text), END]
+    for token in tokens:
+        if token not in node.edges:
+            return None
+        node = node.edges[token]
+    assert not node.edges
+    return meaning(root, tokens)
+
+
+@pytest.fixture(scope="module")
+def full(request):
+    home = request.getfixturevalue("home")
+    return build(
+        home,
+        "kitchen bedroom hall sofa lamp garage door thermostat downstairs cosy shopping list",
+        (21.0, 40.0),
+        ("milk", "two eggs"),
+        conditional=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "entities", "attribute", "value"),
+    [
+        ("turn on sofa lamp", ("light.sofa",), "power", "on"),
+        ("toggle desk lamp", ("light.desk",), "power", Toggle.TOGGLE),
+        ("set sofa lamp brightness to 40", ("light.sofa",), "brightness", 40.0),
+        ("increase sofa lamp brightness", ("light.sofa",), "brightness", Step(1)),
+        ("decrease sofa lamp brightness by 21", ("light.sofa",), "brightness", Step(-1, 21.0)),
+        ("set sofa lamp brightness to maximum", ("light.sofa",), "brightness", Extreme.MAXIMUM),
+        ("unlock front door", ("lock.front",), "lock", "unlocked"),
+        ("open garage door", ("cover.garage",), "opening", "open"),
+        ("set hall thermostat mode to heat", ("climate.hall",), "mode", "heat"),
+        ("press door bell", ("button.bell",), "command", "press"),
+        ("add two eggs to shopping list", ("text.shopping",), "text", "two eggs"),
+        ("turn off cosy", ("light.sofa", "light.desk"), "power", "off"),
+    ],
+)
+def test_command_means_what_it_says(full, text, entities, attribute, value):
+    grammar, words = full
+    plan = say(grammar.commands, words, text)
+    (action,) = plan.actions
+    assert action.target.entities == entities
+    assert (action.attribute, action.value) == (attribute, value)
+    assert say(grammar.questions, words, text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "ask", "attribute", "value"),
+    [
+        ("is front door locked", Ask.STATE, "lock", "locked"),
+        ("what is outdoor temperature", Ask.STATE, "temperature", None),
+        ("what is hall thermostat current temperature", Ask.STATE, "current temperature", None),
+        ("which lights are on", Ask.WHICH, "power", "on"),
+        ("how many locks are unlocked", Ask.COUNT, "lock", "unlocked"),
+        ("any lights on", Ask.ANY, "power", "on"),
+        ("what is shopping list", Ask.STATE, "text", None),
+    ],
+)
+@pytest.mark.parametrize("root", ["questions", "commands"])
+def test_question_is_reached_from_both_roots(full, root, text, ask, attribute, value):
+    grammar, words = full
+    query = say(getattr(grammar, root), words, text)
+    assert (query.ask, query.attribute, query.value) == (ask, attribute, value)
+
+
+def test_refusal_is_reached_from_both_roots(full):
+    grammar, words = full
+    assert say(grammar.commands, words, "none") == Refusal()
+    assert say(grammar.questions, words, "none") == Refusal()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "turn on",
+        "turn on fridge",
+        "set sofa lamp brightness to 41",
+        "set sofa lamp brightness to on",
+        "set desk lamp brightness to 40",
+        "turn on outdoor temperature",
+        "turn on front door",
+        "add poison to shopping list",
+        "unlock all locks",
+        "unlock everything",
+        "open everything",
+        "is door bell press",
+        "turn on sofa lamp ;",
+        "turn on sofa lamp turn on desk lamp",
+        "if sofa lamp is on then is front door locked",
+        "none ; turn on sofa lamp",
+        "is front door locked ; unlock front door",
+        "",
+    ],
+)
+def test_what_does_not_exist_cannot_be_said(full, text):
+    grammar, words = full
+    assert say(grammar.commands, words, text) is None
+
+
+def test_condition_goes_with_every_command_after_it(full):
+    grammar, words = full
+    plan = say(
+        grammar.commands,
+        words,
+        "if outdoor temperature is below 21 then turn on heater ; turn on sofa lamp",
+    )
+    test = Condition(
+        Target("outdoor temperature", ("sensor.outdoor",)), "temperature", Comparison.BELOW, 21.0
+    )
+    assert [action.condition for action in plan.actions] == [test, test]
+    plan = say(grammar.commands, words, "if front door is locked then turn on heater")
+    assert plan.actions[0].condition.value == "locked"
+
+
+def test_conditions_exist_only_where_one_was_said(home):
+    grammar, words = build(home, "heater", (21.0,))
+    text = "if outdoor temperature is below 21 then turn on heater"
+    assert say(grammar.commands, words, text) is None
+
+
+def test_at_most_four_commands(full):
+    grammar, words = full
+    four = " ; ".join(["turn on sofa lamp"] * MOST_ACTIONS)
+    assert len(say(grammar.commands, words, four).actions) == MOST_ACTIONS
+    more = say(grammar.commands, words, f"{four} ; turn on sofa lamp")
+    assert more == Refusal("too many commands in one sentence")
+
+
+def test_first_meaning_of_a_phrase_stays():
+    on_off = Choice(("on", "off"))
+    radio = Entity(
+        "radio",
+        "radio",
+        Kind.MEDIA_PLAYER,
+        (Capability(Attribute.MUTE, on_off), Capability(Attribute.POWER, on_off)),
+    )
+    grammar, words = build(Registry().apply(Changes(upsert=(radio,))), "radio")
+    assert say(grammar.questions, words, "is radio on").attribute == "power"
+    assert say(grammar.commands, words, "mute radio").actions[0].attribute == "mute"
+
+
+def test_read_only_is_never_set_and_silent_is_never_asked():
+    thing = Entity(
+        "thing",
+        "thing",
+        Kind.SWITCH,
+        (
+            Capability("power", Choice(("on", "off")), settable=False),
+            Capability("level", Range(0, 10), readable=False),
+            Capability("speed", Reading("km/h")),
+        ),
+    )
+    grammar, words = build(Registry().apply(Changes(upsert=(thing,))), "thing", (5.0,))
+    assert say(grammar.commands, words, "turn on thing") is None
+    assert say(grammar.commands, words, "set thing speed to 5") is None
+    assert say(grammar.commands, words, "set thing level to 5")
+    assert say(grammar.commands, words, "is thing on")
+    assert say(grammar.commands, words, "what is thing level") is None
+
+
+def test_braces_in_names_and_values_are_text():
+    odd = Entity(
+        "odd",
+        "{target} {0}",
+        Kind.SELECT,
+        (Capability("option", Choice(("{x}", "{target}", "}{"))),),
+    )
+    grammar, words = build(Registry().apply(Changes(upsert=(odd,))), "odd")
+    plan = say(grammar.commands, words, "set {target} {0} to target")
+    assert plan.actions[0].value == "{target}"
+
+
+def legal(action, home):
+    for entity_id in action.target.entities:
+        capability = home.entities[entity_id].capability(action.attribute)
+        assert capability.settable
+        match action.value:
+            case Step() | Extreme():
+                assert isinstance(capability.domain, (Range, Choice))
+            case Toggle():
+                assert len(capability.domain.options) == 2
+            case float():
+                assert action.value in {21.0, 40.0}
+            case str():
+                legal_here = [
+                    action.value in home.entities[member].capability(action.attribute).domain
+                    for member in action.target.entities
+                ]
+                assert any(legal_here)
+
+
+def walk(root, data, most=60):
+    """A path of arbitrary choices that does not end by itself before it must."""
+    node, tokens = root, []
+    while node.edges and len(tokens) < most:
+        token = data.draw(st.sampled_from(sorted(node.edges)))
+        tokens.append(token)
+        node = node.edges[token]
+    return tokens if not node.edges else None
+
+
+@settings(max_examples=400)
+@given(st.data())
+def test_every_path_of_the_command_root_is_legal(full, home, data):
+    grammar, words = full
+    tokens = walk(grammar.commands, data)
+    if tokens is None:
+        return
+    found = meaning(grammar.commands, tokens)
+    match found:
+        case Plan(actions):
+            assert 0 < len(actions) <= MOST_ACTIONS
+            for action in actions:
+                assert action.target.entities
+                legal(action, home)
+                if action.condition:
+                    assert set(action.condition.target.entities) <= set(home.entities)
+        case Query(target=target):
+            assert target.entities
+            assert set(target.entities) <= set(home.entities)
+        case Refusal():
+            assert words.text(tokens) == "none" or words.text(tokens).count(";") >= MOST_ACTIONS
+
+
+@settings(max_examples=200)
+@given(st.data())
+def test_no_path_of_the_question_root_acts(full, data):
+    grammar, _ = full
+    tokens = walk(grammar.questions, data)
+    assert tokens is not None, "questions are finite"
+    assert isinstance(meaning(grammar.questions, tokens), Query | Refusal)
+
+
+def nodes(root):
+    seen, left = {}, [root]
+    while left:
+        node = left.pop()
+        if id(node) not in seen:
+            seen[id(node)] = node
+            left.extend(node.edges.values())
+    return list(seen.values())
+
+
+def test_no_action_can_be_reached_from_the_question_root(full):
+    grammar, _ = full
+    leaves = [node.leaf for node in nodes(grammar.questions)]
+    assert any(isinstance(leaf, Query) for leaf in leaves)
+    assert not any(isinstance(leaf, Action | Condition) for leaf in leaves)
+
+
+def test_every_state_leads_to_an_end(full):
+    grammar, _ = full
+    for node in nodes(grammar.commands):
+        assert node.edges or node.leaf is None
+        if not node.children and not node.outcome:
+            assert node.leaf is None
+
+
+def test_first_words_of_questions_conditions_and_commands_differ(full, home):
+    _, words = full
+    grammar, _ = full
+    spoken = {words.words[token] for token in grammar.questions.children}
+    assert spoken <= {"what", "is", "which", "how", "any", "where", "none"}
+    every = {words.words[token] for token in grammar.commands.children}
+    assert every - spoken - {"if"} <= {
+        "turn", "toggle", "open", "close", "lock", "unlock", "set", "increase", "decrease", "add",
+        "press", "mute", "unmute", "play", "pause", "stop", "start", "send", "activate", "next",
+        "previous", "find",
+    }  # fmt: skip
+
+
+def test_size_depends_on_the_targets_and_not_on_the_home(home):
+    many = home.apply(
+        Changes(
+            upsert=tuple(
+                Entity(f"x{n}", f"gadget {n}", Kind.SENSOR, (Capability("value", Reading()),))
+                for n in range(1000)
+            )
+        )
+    )
+    targets = (Spoken(Target("sofa lamp", ("light.sofa",)), ("sofa", "lamp")),)
+    sizes = [
+        len(nodes(compile_grammar(each, Slots(targets, (21.0,)), Words(), END).commands))
+        for each in (home, many)
+    ]
+    assert sizes[0] == sizes[1]
+
+
+def test_target_whose_entities_are_gone_offers_nothing(home):
+    gone = Spoken(Target("old lamp", ("light.gone",)), ("old", "lamp"))
+    grammar = compile_grammar(home, Slots((gone,), (1.0,)), Words(), END)
+    assert len(grammar.commands.children) == 1  # the refusal

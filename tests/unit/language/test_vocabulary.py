@@ -1,0 +1,187 @@
+import pytest
+
+from edge_agent.core.command import Target
+from edge_agent.core.entity import ON_OFF, Area, Capability, Entity, Kind
+from edge_agent.core.names import fold
+from edge_agent.core.registry import Changes, Registry
+from edge_agent.language.vocabulary import NAMES, Vocabulary, stem
+
+POWER = Capability("power", ON_OFF)
+SECURITY = {"lock.front", "lock.back", "cover.garage", "siren.attic"}
+
+
+def targets(home, text, area=None):
+    found = Vocabulary(home).candidates(text, home.area_named(area))
+    return {spoken.target.phrase: spoken for spoken in found if not spoken.question_only}
+
+
+def entities(home, text, phrase, area=None):
+    spoken = targets(home, text, area).get(phrase)
+    return spoken and spoken.target.entities
+
+
+@pytest.fixture(scope="module")
+def city():
+    """A thousand lamps, plugs, blinds and locks in forty rooms, all called something else."""
+    adjectives = "old new big small red blue left right upper lower inner outer".split()
+    nouns = "desk shelf bench stove piano mirror window corner ladder cabinet".split()
+    kinds = [
+        (Kind.LIGHT, "lamp"),
+        (Kind.OUTLET, "plug"),
+        (Kind.BLIND, "blind"),
+        (Kind.LOCK, "lock"),
+        (Kind.FAN, "fan"),
+    ]
+    made = []
+    for number in range(1000):
+        kind, word = kinds[number % 5]
+        rest = number // 5
+        name = f"{adjectives[rest % 12]} {nouns[rest // 12 % 10]} {word}"
+        if rest >= 120:
+            name = f"second {name}"
+        made.append(
+            Entity(
+                f"e.{number}", name, kind, (POWER,), f"room_{number % 40}",
+                security=kind is Kind.LOCK,
+            )
+        )  # fmt: skip
+    return Registry().apply(Changes(upsert=tuple(made)))
+
+
+def test_every_name_of_a_thousand_is_reached_by_saying_it(city):
+    vocabulary = Vocabulary(city)
+    unheard = []
+    for number, entity in enumerate(city.entities.values()):
+        if number % 3:  # a third of them is enough to notice
+            continue
+        found = vocabulary.candidates(f"please switch the {entity.name} on now", None)
+        hits = [s.target.entities for s in found if s.target.phrase == fold(entity.name)]
+        if hits != [(entity.id,)]:
+            unheard.append(entity.name)
+    assert not unheard
+
+
+def test_number_of_candidates_does_not_grow_with_the_home(city):
+    for text in ("turn on the lamp", "second old", "room 1 room 2 room 3", "", "x " * 150):
+        found = Vocabulary(city).candidates(text, city.area_named("room 7"))
+        named = [s for s in found if len(s.target.entities) == 1 and not s.target.collective]
+        assert len(named) <= 2 * NAMES
+        assert len(found) <= 200
+
+
+def test_every_name_and_alias_of_the_home_is_reached(home):
+    for entity in home.entities.values():
+        for name in entity.names:
+            assert entity.id in entities(home, f"{name} on", fold(name)), name
+
+
+def test_misspelt_name_is_reached(home):
+    assert entities(home, "turn on the sofa lmap", "sofa lamp") == ("light.sofa",)
+    assert "outdoor temperature" in targets(home, "what is the outdor temprature")
+
+
+def test_lock_answers_to_its_door(home):
+    assert entities(home, "lock the front door", "front door") == ("lock.front",)
+
+
+def test_group_stands_for_its_members(home):
+    for said in ("mood lights", "cosy"):
+        spoken = targets(home, f"turn on {said}")[said]
+        assert spoken.target == Target(said, ("light.sofa", "light.desk"), collective=True)
+
+
+def test_group_forgets_a_member_that_is_gone(home):
+    smaller = home.apply(Changes(remove=("light.desk",)))
+    assert entities(smaller, "cosy", "cosy") == ("light.sofa",)
+
+
+@pytest.mark.parametrize("room", ["study", "office"])
+def test_room_and_its_alias_stand_for_its_lights_and_kinds(home, room):
+    found = targets(home, f"{room} please")
+    assert found[room].target == Target(room, ("light.desk",), collective=True)
+    assert found[f"{room} lights"].target.entities == ("light.desk",)
+    assert found[f"{room} blinds"].target.entities == ("cover.study",)
+
+
+@pytest.mark.parametrize("floor", ["ground floor", "downstairs"])
+def test_floor_stands_for_its_rooms(home, floor):
+    found = targets(home, f"turn off the {floor} lights")
+    assert found[f"{floor} lights"].target.entities == ("light.kitchen", "light.sofa")
+
+
+def test_the_light_is_the_one_where_the_speaker_is(home):
+    assert entities(home, "turn on the light", "light", "study") == ("light.desk",)
+    somewhere = targets(home, "turn on the light")["light"].target
+    assert len(somewhere.entities) == 4
+    assert not somewhere.collective
+
+
+def test_several_locks_are_never_one_target_of_a_command(home):
+    for area in (None, "hall", "kitchen"):
+        for said in ("unlock everything", "unlock all locks", "unlock the doors", "hall locks"):
+            for spoken in targets(home, said, area).values():
+                if SECURITY & set(spoken.target.entities):
+                    assert not spoken.target.collective, spoken
+
+
+def test_all_and_everything_leave_out_security(home):
+    found = targets(home, "turn off everything and all sirens and all locks")
+    everything = set(found["everything"].target.entities)
+    assert everything
+    assert not everything & SECURITY
+    assert "all locks" not in found
+    assert "all sirens" not in found
+    assert set(found["all lights"].target.entities) >= {"light.kitchen", "light.bedroom"}
+
+
+def test_buttons_and_diagnostics_are_reached_by_name_alone(home):
+    quiet = Entity("switch.led", "plug led", Kind.SWITCH, (POWER,), "study", diagnostic=True)
+    home = home.apply(Changes(upsert=(quiet,)))
+    found = targets(home, "turn off all switches and all buttons in the study")
+    for phrase, spoken in found.items():
+        if {"switch.led", "button.bell"} & set(spoken.target.entities):
+            assert phrase in {"plug led", "door bell"}
+    assert entities(home, "plug led", "plug led") == ("switch.led",)
+
+
+def test_namesakes_are_one_phrase_that_has_to_be_asked_about(home):
+    both = targets(home, "turn on the ceiling light")["ceiling light"].target
+    assert both == Target("ceiling light", ("light.kitchen", "light.bedroom"))
+
+
+def test_namesakes_are_told_apart_by_their_rooms(home):
+    for room in ("kitchen", "bedroom"):
+        phrase = f"{room} ceiling light"
+        assert entities(home, f"turn on the {phrase}", phrase) == (f"light.{room}",)
+
+
+def test_what_is_said_of_an_entity_is_understood_of_it(home):
+    for entity_id in home.entities:
+        name = home.spoken_name(entity_id)
+        assert entities(home, f"the {name}", fold(name)) == (entity_id,)
+
+
+def test_answer_to_which_one_is_decoded_among_the_options(home):
+    found = Vocabulary(home).named(["light.kitchen", "light.bedroom"])
+    phrases = {spoken.target.phrase: spoken.target.entities for spoken in found}
+    assert phrases == {
+        "kitchen ceiling light": ("light.kitchen",),
+        "kitchen": ("light.kitchen",),
+        "bedroom ceiling light": ("light.bedroom",),
+        "bedroom": ("light.bedroom",),
+    }
+
+
+def test_empty_home_has_no_targets():
+    assert Vocabulary(Registry()).candidates("turn on the light", None) == ()
+
+
+@pytest.mark.parametrize("text", ["", " ", "\0", "x" * 300, "\N{GRINNING FACE} " * 40, "' - ."])
+def test_any_text_can_be_searched_for(home, text):
+    assert Vocabulary(home).candidates(text, Area("hall", "Hall"))
+
+
+def test_plural_and_punctuation_do_not_matter_to_the_search():
+    assert stem("lights,") == stem("light")
+    assert stem("glass") == "glass"
+    assert stem("anna's") == "annas"[:-1]
