@@ -4,7 +4,6 @@ Knows the model only as something that scores token paths, and the home only as 
 """
 
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -16,7 +15,7 @@ from edge_agent.language.grammar import Node, Slots, compile_grammar, meaning
 from edge_agent.language.guards import is_conditional, is_question, plain, unheeded
 from edge_agent.language.numbers import numbers_in
 from edge_agent.language.prompt import MOST_CHARACTERS, PromptFormat
-from edge_agent.language.vocabulary import Spoken, Vocabulary
+from edge_agent.language.vocabulary import Spoken, Vocabulary, wordly
 
 _MOST_TOKENS = 64
 _WIDTH = 4
@@ -187,24 +186,22 @@ def _texts(text: str, targets: Sequence[Spoken], vocabulary: Vocabulary) -> list
 
 
 def left_out(text: str, plan: Plan, targets: Sequence[Spoken]) -> str | None:
-    """A clause about a device that is named in full and plays no part in the plan, or None.
+    """A clause about something that is named and plays no part in the plan, or None.
 
     Of "turn on the hall light and open the awning", half must not be done as if it were all.
     """
-    said = " " + " ".join(re.findall(r"[^\W_]+", plain(text))) + " "
-    used = " ".join(
-        part
-        for action in plan.actions
-        for part in (
-            action.target.phrase,
-            str(action.value),
-            action.condition.target.phrase if action.condition else "",
-        )
-    ).split()
+    said = wordly(text)
+    planned: set[str] = set()
+    used: set[str] = set()
+    for action in plan.actions:
+        for target in (action.target, action.condition.target if action.condition else None):
+            if target is not None:
+                planned.update(target.entities)
+                used.update(target.phrase.split())
+        used.update(str(action.value).split())
     for spoken in targets:
-        named = len(spoken.target.entities) == 1 and not spoken.target.collective
-        phrase = spoken.target.phrase
-        if named and f" {phrase} " in said and not set(phrase.split()) <= set(used):
+        phrase, entities = spoken.target.phrase, spoken.target.entities
+        if f" {phrase} " in said and planned.isdisjoint(entities) and not used >= {*phrase.split()}:
             return f"I did not understand the part about the {phrase}"
     return None
 

@@ -6,6 +6,7 @@ work does not grow with the home. Choosing here only narrows; the model decides 
 
 import heapq
 import math
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -76,17 +77,24 @@ class Vocabulary:
         ranked = self._ranked(text, area, most)
         mentioned = [named for named in ranked if isinstance(named, Area)]
         floors = [named for named in ranked if isinstance(named, Floor)]
+        named = [spoken for spoken in ranked if isinstance(spoken, Spoken)]
         found: dict[tuple[str, bool], Spoken] = {}
         said = {stem(word) for word in fold(text).split()}
         for spoken in (
-            *(named for named in ranked if isinstance(named, Spoken)),
+            *named,
             *(spoken for place in mentioned for spoken in self._in_area(place, said)),
             *(spoken for floor in floors for spoken in self._on_floor(floor, said)),
             *self._kinds(area, said),
             *self._whole(),
         ):
             found.setdefault((spoken.target.phrase, spoken.question_only), spoken)
-        return tuple(found.values())
+        # Who says "the back door" does not mean any door.
+        full = [phrase for one in named if (phrase := f" {one.target.phrase} ") in wordly(text)]
+        return tuple(
+            spoken
+            for spoken in found.values()
+            if spoken in named or not any(f" {spoken.target.phrase} " in name for name in full)
+        )
 
     def named(self, ids: Iterable[str]) -> tuple[Spoken, ...]:
         """The targets for exactly these entities, for the answer to "which one?"."""
@@ -237,6 +245,11 @@ def _words_of(named: Spoken | Area | Floor) -> tuple[str, ...]:
     if isinstance(named, Spoken):
         return named.words
     return tuple(word for name in named.names for word in fold(name).split())
+
+
+def wordly(text: str) -> str:
+    """A sentence as bare words with a space around each, to look for phrases in."""
+    return " " + " ".join(re.findall(r"[^\W_]+(?:['.-][^\W_]+)*", fold(text))) + " "
 
 
 def stem(word: str) -> str:
