@@ -11,14 +11,14 @@ from random import Random
 
 import structlog
 
-from edge_agent.config import Config, SignalConfig, load_config
+from edge_agent.config import Config, load_config
 from edge_agent.core.entity import Area, Attribute, Floor, Group, Origin, Risk
 from edge_agent.core.interlock import Control, Requirement, Rule
 from edge_agent.core.policy import Policy, Verdict
 from edge_agent.core.registry import Annotation, Registry
 from edge_agent.devices.adapter import Adapter
 from edge_agent.devices.homeassistant import HomeAssistant
-from edge_agent.devices.vss import Signal, Vss, load_vss_json
+from edge_agent.devices.vss import Vss, load_vss_json
 from edge_agent.errors import EdgeAgentError
 from edge_agent.language.dialogue import Dialogue
 from edge_agent.language.interpreter import Interpreter
@@ -221,6 +221,7 @@ def broker_settings(config: Config) -> BrokerSettings:
         key_file=mqtt.key_file,
         keepalive=mqtt.keepalive,
         protocol=mqtt.protocol,
+        backoff_min=min(1.0, mqtt.backoff_max),
         backoff_max=mqtt.backoff_max,
     )
 
@@ -243,15 +244,10 @@ def configured_registry(config: Config) -> Registry:
 
 def vehicle(config: Config) -> Vss | None:
     """The translator of the configured VSS signals, if there are any."""
-    signals = [vss_signal(item) for item in config.vehicle.signals]
+    signals = list(config.vehicle.signals)
     if config.vehicle.tree is not None:
         signals.extend(load_vss_json(Path(config.vehicle.tree), config.vehicle.allow))
     return Vss(signals) if signals else None
-
-
-def vss_signal(item: SignalConfig) -> Signal:
-    """One signal of the configuration, as the translator takes it."""
-    return Signal(**{name: getattr(item, name) for name in item.__struct_fields__})
 
 
 def policy(config: Config) -> Policy:

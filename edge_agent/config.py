@@ -17,6 +17,7 @@ import yaml
 from edge_agent.core.entity import Origin, Risk
 from edge_agent.core.interlock import MAX_AGE
 from edge_agent.core.policy import Verdict
+from edge_agent.devices.vss_signals import Signal
 from edge_agent.errors import ConfigError
 
 _MOST_EXTENDS = 8
@@ -132,27 +133,11 @@ class HomeConfig(_Section, frozen=True, kw_only=True):
     entities: dict[str, EntityConfig] = {}
 
 
-class SignalConfig(_Section, frozen=True, kw_only=True):
-    """An item of `vehicle.signals`: one COVESA VSS signal."""
-
-    path: str
-    datatype: str
-    type: Literal["actuator", "sensor", "attribute"] = "actuator"
-    min: float | None = None
-    max: float | None = None
-    allowed: tuple[str, ...] = ()
-    unit: str = ""
-    name: str | None = None
-    zone: str | None = None
-    aliases: tuple[str, ...] = ()
-    state_topic: str | None = None
-    command_topic: str | None = None
-
-
 class VehicleConfig(_Section, frozen=True, kw_only=True):
     """`vehicle`: signals, one by one or a whole VSS export with an allow-list."""
 
-    signals: tuple[SignalConfig, ...] = ()
+    signals: tuple[Signal, ...] = ()
+    """COVESA VSS signals."""
     tree: str | None = None
     """A JSON export of vss-tools."""
     allow: tuple[str, ...] = ()

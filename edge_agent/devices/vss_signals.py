@@ -8,10 +8,11 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final, Literal
+
+import msgspec
 
 from edge_agent.core.names import clean_name
 from edge_agent.devices.values import checked_topic, decimal
@@ -61,8 +62,7 @@ _DENIED: Final = tuple(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Signal:
+class Signal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One signal, with the keys of the contract."""
 
     path: str

@@ -21,7 +21,7 @@ ALLOWED = {
     "sim": {"sim", "config", "core", "errors"},
     "voice": {"voice", "core", "language", "errors"},
     "service": {"service", "mqtt", "devices", "language", "slm", "core", "errors", ""},
-    "config": {"core", "errors"},
+    "config": {"devices", "core", "errors"},
 }
 ALLOWED["app"] = {*ALLOWED, "app"}
 ALLOWED["background"] = {*ALLOWED["app"], "background"}
