@@ -47,6 +47,8 @@ class BrokerSettings:
             raise ConfigError(f"mqtt.protocol: {self.protocol!r} is not one of auto, 5, 3.1.1")
         if self.connect_timeout <= 0:
             raise ConfigError("mqtt.connect_timeout: must be more than 0 seconds")
+        if not self.backoff_max > 0:
+            raise ConfigError("mqtt.backoff_max: must be more than 0 seconds")
         if not 0 < self.backoff_min <= self.backoff_max:
             raise ConfigError("mqtt.backoff_min: must be more than 0 and at most mqtt.backoff_max")
         if self.password is not None and self.username is None:
