@@ -317,7 +317,7 @@ def wait_for(condition: Callable[[], object], seconds: float = 5.0, what: str = 
 
 def start_broker(folder: Path) -> Any:
     """The mosquitto of the tests, for programs: an object with url, start, kill and stop."""
-    from conftest import Mosquitto, free_port
+    from conftest import Mosquitto, free_port  # noqa: PLC0415 - pytest has another conftest
 
     port = free_port()
     config = [f"listener {port} 127.0.0.1", "allow_anonymous true", "user root"]

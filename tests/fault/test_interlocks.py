@@ -42,11 +42,12 @@ def test_parked_everything_is_allowed(car):
         assert car.ask(text)["status"] == "ok", text
 
 
-@pytest.mark.parametrize("speed", [0.1, 1, 4.9, 5, 130, -3])
-def test_a_car_that_moves_keeps_its_doors(car, speed):
-    Car(car.world).drive(speed)
-    car.world.settle()
-    refused(car)
+def test_a_car_that_moves_keeps_its_doors(car):
+    for speed in (0.1, 1, 4.9, 5, 130, -3):
+        Car(car.world).park()
+        car.world.put({SPEED: {"value": speed}})
+        car.world.settle()
+        refused(car)
 
 
 def test_a_car_that_moves_takes_what_is_harmless(car):
@@ -56,11 +57,12 @@ def test_a_car_that_moves_takes_what_is_harmless(car):
         assert car.ask(text)["status"] == "ok", text
 
 
-@pytest.mark.parametrize("speed", ["nan", "inf", "unknown", "", "-", "0 km/h"])
-def test_a_speed_that_cannot_be_read_counts_as_unsafe(car, speed):
-    car.world.put({SPEED: {"value": speed}})
-    car.world.settle()
-    refused(car)
+def test_a_speed_that_cannot_be_read_counts_as_unsafe(car):
+    for speed in ("nan", "inf", "-inf", "unknown", "", "-", "0 km/h", "0_0"):
+        car.world.put({SPEED: {"value": 0.0}})
+        car.world.put({SPEED: {"value": speed}})
+        car.world.settle()
+        refused(car)
 
 
 def test_a_car_in_gear_keeps_its_doors_even_when_it_stands(car):
