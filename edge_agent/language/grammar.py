@@ -25,6 +25,7 @@ from edge_agent.core.command import (
 )
 from edge_agent.core.entity import Attribute, Capability, Choice, Range, Reading, Text
 from edge_agent.core.registry import Registry
+from edge_agent.errors import ModelError
 from edge_agent.language.numbers import spell
 from edge_agent.language.vocabulary import Spoken
 from edge_agent.language.wording import (
@@ -137,6 +138,9 @@ def compile_grammar(registry: Registry, slots: Slots, encode: Encoder, end: int)
         slots: The targets, numbers and texts that the sentence may use.
         encode: The tokenizer's encoder; every phrase is encoded with its leading space.
         end: The token that ends an output.
+
+    Raises:
+        ModelError: A question and a command would begin with the same token.
     """
     writer = _Writer(registry, slots)
     done = {end: Node()}
@@ -154,6 +158,8 @@ def compile_grammar(registry: Registry, slots: Slots, encode: Encoder, end: int)
     commands = Node()
     # The three parts begin with different words, so their first tokens do not meet.
     for part in (questions, conditions, actions):
+        if not commands.children.keys().isdisjoint(part.children):
+            raise ModelError("this tokenizer cannot tell the first words of the grammar apart")
         commands.children.update(part.children)
     return Grammar(commands, questions)
 
