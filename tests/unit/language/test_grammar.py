@@ -19,8 +19,13 @@ from edge_agent.core.command import (
 )
 from edge_agent.core.entity import Attribute, Capability, Choice, Entity, Kind, Range, Reading
 from edge_agent.core.registry import Changes, Registry
+from edge_agent.errors import ModelError
 from edge_agent.language.grammar import MOST_ACTIONS, Slots, compile_grammar, meaning
 from edge_agent.language.vocabulary import Spoken, Vocabulary
+from edge_agent.language.wording import VALUE_FORMS
+from edge_agent.models import find_model
+from edge_agent.slm.gguf import open_gguf
+from edge_agent.slm.tokenizer import Tokenizer
 
 END = 0
 
@@ -312,9 +317,8 @@ def test_every_state_leads_to_an_end(full):
             assert node.leaf is None
 
 
-def test_first_words_of_questions_conditions_and_commands_differ(full, home):
-    _, words = full
-    grammar, _ = full
+def test_first_words_of_questions_conditions_and_commands_differ(full):
+    grammar, words = full
     spoken = {words.words[token] for token in grammar.questions.children}
     assert spoken <= {"what", "is", "which", "how", "any", "where", "none"}
     every = {words.words[token] for token in grammar.commands.children}
@@ -323,6 +327,27 @@ def test_first_words_of_questions_conditions_and_commands_differ(full, home):
         "press", "mute", "unmute", "play", "pause", "stop", "start", "send", "activate", "next",
         "previous", "find",
     }  # fmt: skip
+
+
+def test_tokenizer_that_would_mix_questions_and_commands_is_refused(home):
+    targets = (Spoken(Target("sofa lamp", ("light.sofa",)), ("sofa", "lamp")),)
+    with pytest.raises(ModelError, match="first words"):
+        compile_grammar(home, Slots(targets), lambda text: [ord(char) for char in text], END)
+
+
+@pytest.mark.model
+def test_tokenizer_of_the_model_keeps_questions_and_commands_apart(full, home):
+    try:
+        file = open_gguf(find_model("smollm2-135m-instruct").path())
+    except ModelError as error:
+        pytest.skip(str(error))
+    encode = Tokenizer.from_gguf(file.metadata).encode
+    targets = Vocabulary(home).candidates("kitchen", None, most=40)
+    slots = Slots(targets, (21.0,), ("milk",), conditional=True)
+    grammar = compile_grammar(home, slots, encode, encode("\n")[0])
+    verbs = {encode(f" {form.split()[0]}")[0] for form in VALUE_FORMS.values()}
+    assert not verbs & set(grammar.questions.children)
+    assert len(grammar.commands.children) > len(grammar.questions.children)
 
 
 def test_size_depends_on_the_targets_and_not_on_the_home(home):
