@@ -9,7 +9,7 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from itertools import islice
 
@@ -87,7 +87,8 @@ class Vocabulary:
             *self._kinds(area, said),
             *self._whole(),
         ):
-            found.setdefault((spoken.target.phrase, spoken.question_only), spoken)
+            key = (spoken.target.phrase, spoken.question_only)
+            found[key] = _merged(found[key], spoken) if key in found else spoken
         # Who says "the back door" does not mean any door.
         full = [phrase for one in named if (phrase := f" {one.target.phrase} ") in wordly(text)]
         return tuple(
@@ -207,6 +208,14 @@ class Vocabulary:
         )
         if ids:
             yield Spoken(Target("everything", ids, collective=True), ("everything",))
+
+
+def _merged(first: Spoken, second: Spoken) -> Spoken:
+    """One target for two of one phrase: "the door" is a car's door and a house's lock."""
+    if first.target.collective or second.target.collective:
+        return first
+    entities = dict.fromkeys((*first.target.entities, *second.target.entities))
+    return replace(first, target=replace(first.target, entities=tuple(entities)))
 
 
 def _called(entity: Entity) -> Iterable[str]:

@@ -12,6 +12,7 @@ from edge_agent.core.command import Command
 from edge_agent.core.entity import Attribute, Range, Value
 from edge_agent.core.interlock import MAX_AGE, Control, Rule, check
 from edge_agent.core.outcome import Outcome, Result, say_number, unit_of
+from edge_agent.core.state import Observed
 from edge_agent.errors import DeviceError, PlanError
 from edge_agent.service.devices import Devices
 
@@ -135,9 +136,7 @@ class Executor:
 
     def _since(self, command: Command, sent_at: float) -> Value | None:
         seen = self._devices.state.get(command.entity, command.attribute)
-        if seen is None or seen.retained or seen.stale or seen.at < sent_at:
-            return None
-        return seen.value
+        return seen.value if seen is not None and _newer(seen, sent_at) else None
 
     def _judge(self, command: Command, sent_at: float) -> Result:
         if self._confirmed(command, sent_at):
@@ -172,6 +171,9 @@ class Executor:
                 moved = Command(command.entity, attribute, command.value)
                 if (value := self._since(moved, sent_at)) is not None:
                     return f"it is at {self._say(moved, value)} so far"
+        seen = self._devices.state.get(command.entity, command.attribute)
+        if command.attribute == Attribute.OPENING and seen is not None and _newer(seen, sent_at):
+            return "it is on its way"  # neither open nor closed
         return ""
 
     def _say(self, command: Command, value: Value) -> str:
@@ -181,3 +183,7 @@ class Executor:
 
 def _is_number(value: Value | None) -> bool:
     return isinstance(value, float | int)
+
+
+def _newer(seen: Observed, sent_at: float) -> bool:
+    return not seen.retained and not seen.stale and seen.at >= sent_at
