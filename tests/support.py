@@ -46,7 +46,7 @@ class Spelt:
 
 
 class SpellingModel:
-    """A language model that follows the grammar to the sentence itself, one token a character.
+    """A language model that follows the grammar to the sentence itself, one token a word.
 
     "the" may be said and is passed over. What cannot be spelt is refused. While `gate` is closed
     it computes on and on, and honours a cancellation as the real one does.
@@ -54,15 +54,17 @@ class SpellingModel:
 
     def __init__(self) -> None:
         self.heard: list[str] = []
+        self._words: list[str] = []
+        self._ids: dict[str, int] = {}
         self.gate = threading.Event()
         self.gate.set()
         self.reading = threading.Event()
 
     def encode(self, text: str, /) -> Sequence[int]:
-        return [ord(char) for char in text]
+        return [self._id(word) for word in re.findall(r" ?[^\s;]+|;|\s", text)]
 
     def text(self, tokens: Sequence[int], /) -> str:
-        return "".join(map(chr, tokens))
+        return "".join(self._words[token] for token in tokens)
 
     def decode(
         self,
@@ -80,21 +82,27 @@ class SpellingModel:
             if cancelled():
                 raise ModelError("the request was cancelled")
         phrase = re.sub(r"\bthe |[?.!]$", "", said)
-        spelt = (_spell(f" {text}\n", start) for text in (phrase, "none"))
+        spelt = (self._spell(f" {text}\n", start) for text in (phrase, "none"))
         return [path for path in spelt if path is not None][:1]
 
     def load(self) -> Loaded:
         """What a daemon loads instead of a file."""
         return Loaded("speller", "0" * 64, Interpreter(self, _SPEC.prompt, _SPEC.calibration))
 
+    def _id(self, word: str) -> int:
+        if word not in self._ids:
+            self._ids[word] = len(self._words)
+            self._words.append(word)
+        return self._ids[word]
 
-def _spell(text: str, node: Node) -> Spelt | None:
-    for char in text:
-        following = node.edges.get(ord(char))
-        if following is None:
-            return None
-        node = following
-    return Spelt(tuple(map(ord, text)))
+    def _spell(self, text: str, node: Node) -> Spelt | None:
+        tokens = self.encode(text)
+        for token in tokens:
+            following = node.edges.get(token)
+            if following is None:
+                return None
+            node = following
+        return Spelt(tuple(tokens))
 
 
 @dataclass(frozen=True)

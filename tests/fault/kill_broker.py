@@ -27,10 +27,10 @@ import structlog
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from support import Rig, start_broker, wait_for  # noqa: E402 - the path above is needed for it
+from support import Rig, start_broker, wait_for
 
-from edge_agent.sim.accept import NumberLeaf, SetOne  # noqa: E402
-from edge_agent.sim.device import Device  # noqa: E402
+from edge_agent.sim.accept import NumberLeaf, SetOne
+from edge_agent.sim.device import Device
 
 NAMES = (
     "alpha bravo charlie delta echo foxtrot golf hotel india juliett "
