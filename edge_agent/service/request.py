@@ -154,12 +154,13 @@ class RecentRequests:
         digest = sha256(f"{request.text}\0{request.area}\0{request.dry_run}".encode()).digest()
         while self._seen:
             oldest = next(iter(self._seen))
-            fresh = request.received - self._seen[oldest][1] <= self._keep
-            if fresh and len(self._seen) < self._most:
+            if request.received - self._seen[oldest][1] <= self._keep:
                 break
             del self._seen[oldest]
         known = self._seen.get(request.id)
-        if known is None:
-            self._seen[request.id] = (digest, request.received)
-            return Seen.NEW
-        return Seen.REPEATED if known[0] == digest else Seen.CLASHING
+        if known is not None:
+            return Seen.REPEATED if known[0] == digest else Seen.CLASHING
+        self._seen[request.id] = (digest, request.received)
+        while len(self._seen) > self._most:
+            self._seen.popitem(last=False)
+        return Seen.NEW
