@@ -236,7 +236,7 @@ class Agent:
         topic = message.response_topic
         if (
             topic is None
-            or topic in self._topics.own
+            or self._topics.reserved(topic)
             or not response_topic_allowed(topic, self._prefixes)
         ):
             return None

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from edge_agent.mqtt.message import Lane, Subscription
 
+_NOT_FOR_ANSWERS = frozenset({"command", "control", "status", "health", "event"})
+
 
 @dataclass(frozen=True, slots=True)
 class AgentTopics:
@@ -23,7 +25,13 @@ class AgentTopics:
             Subscription(self["control"], Lane.REQUEST, qos=1),
         )
 
-    @property
-    def own(self) -> frozenset[str]:
-        """Topics that an answer must never be sent to, whatever a Response Topic says."""
-        return frozenset(self[name] for name in ("command", "control", "status", "health", "event"))
+    def reserved(self, topic: str) -> bool:
+        """Whether an answer must never be sent to a topic, whatever a Response Topic says.
+
+        Topics of other nodes count too: an answer to one agent would be a command to the next.
+        """
+        match topic.split("/"):
+            case ["edge-agent", _, name]:
+                return name in _NOT_FOR_ANSWERS
+            case _:
+                return False
