@@ -166,12 +166,7 @@ class Turn:
     ) -> Reply:
         """Act on a plan that is clear and sure enough; ask back otherwise."""
         if options := ambiguous(plan):
-            self._dialogue.ask(
-                request.conversation_id,
-                request.origin,
-                Which(request.text, options),
-                self._clock(),
-            )
+            self._ask(request, Which(request.text, options))
             return Reply(
                 Status.CLARIFY, which_question(registry, options), reason="ambiguous target"
             )
@@ -183,10 +178,15 @@ class Turn:
         commands = [command for command in accepted.commands if isinstance(command, Command)]
         if not commands:
             return await self._act(plan, request, cancelled, report)
-        self._dialogue.ask(request.conversation_id, request.origin, Confirm(plan), self._clock())
+        self._ask(request, Confirm(plan))
         question = f"Shall I {_clauses(commands, registry)}?"
         said = f"{sentence(doubt)} {question}" if doubt else question
         return Reply(Status.CLARIFY, said, reason=doubt or "not sure enough")
+
+    def _ask(self, request: Request, question: Confirm | Which) -> None:
+        if request.dry_run and isinstance(question, Confirm):
+            return  # a yes must not carry out what was only to be looked at
+        self._dialogue.ask(request.conversation_id, request.origin, question, self._clock())
 
     def _needed(self, plan: Plan, registry: Registry) -> float:
         model = self._worker.model
@@ -278,12 +278,7 @@ class Turn:
             case Verdict.PIN if request.pin is not None:
                 return self._check_pin(request.pin)
         needs_pin = decision.verdict is Verdict.PIN
-        self._dialogue.ask(
-            request.conversation_id,
-            request.origin,
-            Confirm(plan, needs_pin=needs_pin, approved=True),
-            self._clock(),
-        )
+        self._ask(request, Confirm(plan, needs_pin=needs_pin, approved=True))
         question = f"Shall I {_clauses(commands, registry)}?"
         said = f"{question} Please give the PIN." if needs_pin else question
         return Reply(Status.CLARIFY, said, reason=decision.reason)
