@@ -114,13 +114,13 @@ class Executor:
             messages = self._devices.messages(command)
         except (DeviceError, PlanError) as error:
             return Result(command, Outcome.REFUSED, str(error))
-        for message in messages:
+        for number, message in enumerate(messages):
             if not self._publisher.publish(
                 message.topic, message.payload, qos=1, expiry=COMMAND_EXPIRY
             ):
-                return Result(
-                    command, Outcome.REFUSED, "the broker is away, so nothing was sent", fault=True
-                )
+                what = "only a part" if number else "nothing"
+                reason = f"the broker is away, so {what} was sent"
+                return Result(command, Outcome.REFUSED, reason, fault=True)
         return None
 
     def _reports(self, command: Command) -> bool:
@@ -170,7 +170,8 @@ class Executor:
             if command.attribute in {Attribute.OPENING, Attribute.POSITION, attribute}:
                 moved = Command(command.entity, attribute, command.value)
                 if (value := self._since(moved, sent_at)) is not None:
-                    return f"it is at {self._say(moved, value)} so far"
+                    said = self._say(moved, value)
+                    return f"it is {said}" if isinstance(value, str) else f"it is at {said} so far"
         seen = self._devices.state.get(command.entity, command.attribute)
         if command.attribute == Attribute.OPENING and seen is not None and _newer(seen, sent_at):
             return "it is on its way"  # neither open nor closed
