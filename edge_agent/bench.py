@@ -106,7 +106,8 @@ def _commands(devices: int, overrides: Sequence[str]) -> dict[str, Any]:
     """Whole commands to a daemon of its own, in a home of so many devices."""
     config = find_config("smart-home-hub.yaml", Path.cwd())
     with EmbeddedBroker() as broker, World(broker.url, many(devices)) as world:
-        sets = [f"mqtt.url={broker.url}", "mqtt.protocol=3.1.1", "agent.id=bench", *overrides]
+        sets = [f"mqtt.url={broker.url}", "mqtt.protocol=3.1.1", "agent.id=bench"]
+        sets += ["log.level=error", *overrides]
         with AgentProcess(config, sets) as agent, agent.requester as client:
             _until(lambda: len(client.control("devices")["devices"]) >= devices, 60)
             names = [

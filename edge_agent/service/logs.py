@@ -22,7 +22,7 @@ def configure_logs(level: str, *, journal: bool, stream: TextIO = sys.stderr) ->
             times, as sd-daemon(3) describes.
         stream: Where to write.
     """
-    processors: list[Any] = [structlog.processors.add_log_level]
+    processors: list[Any] = [structlog.processors.add_log_level, _without_none]
     if not journal:
         processors.append(structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False))
     processors.append(structlog.processors.format_exc_info)
@@ -36,6 +36,12 @@ def configure_logs(level: str, *, journal: bool, stream: TextIO = sys.stderr) ->
         logger_factory=structlog.PrintLoggerFactory(stream),
         cache_logger_on_first_use=False,
     )
+
+
+def _without_none(
+    _logger: Any, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    return {key: value for key, value in event.items() if value is not None}
 
 
 def _with_priority(render: Any) -> Any:
