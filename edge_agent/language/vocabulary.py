@@ -88,7 +88,10 @@ class Vocabulary:
             *self._whole(),
         ):
             key = (spoken.target.phrase, spoken.question_only)
-            found[key] = _merged(found[key], spoken) if key in found else spoken
+            known = found.setdefault(key, spoken)
+            # Whoever is called "Thermostat" is meant by it, whatever else is one.
+            if known is not spoken and known not in named:
+                found[key] = _merged(known, spoken)
         # Who says "the back door" does not mean any door.
         full = [phrase for one in named if (phrase := f" {one.target.phrase} ") in wordly(text)]
         return tuple(

@@ -1,0 +1,44 @@
+"""Every thing of the simulated home and car can be spoken of by its own name."""
+
+import pytest
+
+from edge_agent.app import configured_registry, vehicle
+from edge_agent.config import find_config, load_config
+from edge_agent.core.names import fold
+from edge_agent.core.registry import Registry
+from edge_agent.devices.homeassistant import HomeAssistant
+from edge_agent.language.vocabulary import Vocabulary
+from edge_agent.sim.home import load_home
+
+
+@pytest.fixture(scope="module")
+def registry(pytestconfig) -> Registry:
+    config = load_config(find_config("car-head-unit.yaml", pytestconfig.rootpath))
+    home, car = HomeAssistant("homeassistant"), vehicle(config)
+    registry = configured_registry(config).apply(car.known())
+    for device in load_home():
+        for topic, payload in device.discovery.items():
+            registry = registry.apply(home.discover(topic, payload.encode()))
+    return registry
+
+
+def test_a_name_said_in_full_is_among_the_targets(registry):
+    vocabulary = Vocabulary(registry)
+    missing = [
+        name
+        for entity in registry.entities.values()
+        if not entity.diagnostic
+        and (name := fold(registry.spoken_name(entity.id)))
+        and not any(
+            spoken.target.phrase == name and entity.id in spoken.target.entities
+            for spoken in vocabulary.candidates(f"turn on the {name} please", None)
+        )
+    ]
+    assert missing == []
+
+
+def test_a_name_that_is_also_a_kind_means_the_thing_of_that_name(registry):
+    (named,) = [known for known in registry.entities.values() if known.name == "Thermostat"]
+    candidates = Vocabulary(registry).candidates("set the thermostat to 22", None)
+    (target,) = [one.target for one in candidates if one.target.phrase == "thermostat"]
+    assert target.entities == (named.id,)
