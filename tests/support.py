@@ -3,8 +3,11 @@
 Shared by the fault tests and by the programs beside them; everything but the model is real.
 """
 
+import copy
+import functools
 import json
 import re
+import socket
 import threading
 import time
 import uuid
@@ -133,6 +136,9 @@ class Tap:
             CallbackAPIVersion.VERSION2, client_id=client_id, protocol=paho.MQTTv5
         )
         self._client.reconnect_delay_set(0.05, 0.05)
+        self._client.on_socket_open = lambda _client, _data, sock: sock.setsockopt(
+            socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
+        )
         self._client.on_connect = lambda client, *_: client.subscribe("#", 1)
         self._client.on_subscribe = lambda *_: self._subscribed.set()
         self._client.on_disconnect = lambda *_: self._subscribed.clear()
@@ -246,7 +252,7 @@ class Rig:
     def wait_for_devices(self) -> None:
         """Wait until the daemon has the world's devices with their states."""
         before, since = (-1, -1), time.monotonic()
-        while time.monotonic() - since < 0.15:
+        while time.monotonic() - since < 0.1:
             if (known := self._known()) != before:
                 before, since = known, time.monotonic()
             time.sleep(0.02)
@@ -308,11 +314,13 @@ class Rig:
 
 def pick(*wanted: str, pace: float = 0.0) -> list[Device]:
     """Devices of the simulated home and signals of the car, by id; all where none is named."""
-    every = [*load_home(pace), *load_car(pace)]
-    if not wanted:
-        return every
-    found: Mapping[str, Device] = {device.id: device for device in every}
-    return [found[name] for name in wanted]
+    every = _every(pace)
+    return [copy.deepcopy(every[name]) for name in wanted or every]
+
+
+@functools.cache
+def _every(pace: float) -> Mapping[str, Device]:
+    return {device.id: device for device in (*load_home(pace), *load_car(pace))}
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 5.0, what: str = "") -> None:

@@ -21,3 +21,9 @@ def rig(mosquitto) -> Iterator[Callable[..., Rig]]:
             )
 
         yield start
+
+
+@pytest.fixture
+def mosquitto(start_mosquitto):
+    """Return a broker that sends small packets at once, which saves 40 ms a command."""
+    return start_mosquitto(extra=["set_tcp_nodelay true"])
