@@ -306,8 +306,12 @@ def test_unheeded_not_asks_before_it_acts(rig):
 
 @pytest.mark.parametrize(
     ("logprob", "lamp", "lock"),
-    [(-3.0, Status.OK, Status.OK), (-4.0, Status.OK, Status.CLARIFY)]
-    + [(-5.5, Status.CLARIFY, Status.CLARIFY), (-8.0, Status.UNSUPPORTED, Status.UNSUPPORTED)],
+    [
+        (-3.0, Status.OK, Status.OK),
+        (-4.0, Status.OK, Status.CLARIFY),
+        (-5.5, Status.CLARIFY, Status.CLARIFY),
+        (-8.0, Status.UNSUPPORTED, Status.UNSUPPORTED),
+    ],
 )
 def test_more_risk_needs_more_confidence(make_rig, logprob, lamp, lock):
     rig = make_rig(ANSWERS, logprob=logprob)
