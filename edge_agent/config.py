@@ -5,11 +5,13 @@ Every error names the file, the key and what is legal there. A file may extend a
 """
 
 import os
+import re
 import socket
 import sys
 from collections.abc import Mapping, Sequence
+from enum import Enum
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar, get_args, get_origin
 
 import msgspec
 import yaml
@@ -144,10 +146,13 @@ class VehicleConfig(_Section, frozen=True, kw_only=True):
     """Paths of the tree that are used; `*` matches anything."""
 
 
+InterlockInput: TypeAlias = Literal["speed", "gear", "parking_brake"]
+
+
 class RequirementConfig(_Section, frozen=True, kw_only=True):
     """What an interlock asks of one input."""
 
-    signal: Literal["speed", "gear", "parking_brake"]
+    signal: InterlockInput
     at_most: float | None = None
     one_of: tuple[str, ...] = ()
     otherwise: str
@@ -240,8 +245,10 @@ def load_config(
     _check(config, path)
     return msgspec.structs.replace(
         config,
-        mqtt_password=_secret(config.mqtt.password_file, "mqtt-password", environ, path),
-        pin=_secret(config.policy.pin_file, "pin", environ, path),
+        mqtt_password=_secret(
+            config.mqtt.password_file, "mqtt-password", environ, f"{path}: mqtt.password_file"
+        ),
+        pin=_secret(config.policy.pin_file, "pin", environ, f"{path}: policy.pin_file"),
     )
 
 
@@ -292,7 +299,7 @@ def _read(path: Path) -> dict[str, Any]:
         document = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueLoader)  # noqa: S506 - a SafeLoader
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f"{path}: is not YAML: {' '.join(str(error).split())}") from error
     if document is None:
         return {}
@@ -308,6 +315,10 @@ class _UniqueLoader(yaml.SafeLoader):
         seen = set()
         for key_node, _ in node.value:
             key = key_node.value
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise yaml.MarkedYAMLError(
+                    problem="a key must be a word", problem_mark=key_node.start_mark
+                )
             if key in seen:
                 raise yaml.MarkedYAMLError(
                     problem=f"key {key!r} is given twice", problem_mark=key_node.start_mark
@@ -348,27 +359,50 @@ def _convert(document: Mapping[str, Any], kind: type[_T], where: str) -> _T:
     try:
         return msgspec.convert(document, kind)
     except msgspec.ValidationError as error:
-        message = str(error)
-        text, _, place = message.partition(" - at `$")
-        place = place.strip("`.") or "top level"
-        raise ConfigError(f"{where}: {place}: {text}{_legal(text, place)}") from error
+        raise ConfigError(f"{where}: {_explained(str(error), document, kind)}") from error
 
 
-def _legal(text: str, place: str) -> str:
-    """The keys that are legal where an unknown one stood."""
-    if "unknown field" not in text:
-        return ""
-    struct: Any = Config
-    for part in place.split("."):
-        name = part.split("[")[0]
-        fields = {field.name: field.type for field in msgspec.structs.fields(struct)}
-        found = fields.get(name)
-        if found is not None and isinstance(found, type) and issubclass(found, msgspec.Struct):
-            struct = found
-    legal = [name for name in struct.__struct_fields__ if name not in _SECRETS]
-    return (
-        f"; legal here: {', '.join(legal)}" if struct is not Config or place == "top level" else ""
-    )
+_STEP = re.compile(r"\.(\w+)|\[(\d+|\.\.\.)\]")
+
+
+def _explained(message: str, document: Any, kind: Any) -> str:
+    """msgspec's message with the whole key in front and the legal values behind."""
+    text, _, at = message.partition(" - at `")
+    place, value, expected = "", document, kind
+    for name, index in _STEP.findall(at):
+        if name:
+            fields = {field.name: field.type for field in msgspec.structs.fields(expected)}
+            place, value, expected = f"{place}.{name}", value.get(name), fields[name]
+        elif index == "...":  # msgspec does not say which key of a mapping it was
+            item = get_args(expected)[1]
+            key = next(key for key in value if not _fits(value[key], item))
+            place, value, expected = f"{place}.{key}", value[key], item
+        else:
+            place, expected = f"{place}[{index}]", get_args(expected)[0]
+            value = value[int(index)]
+    if at.startswith("key"):
+        expected = get_args(expected)[0]
+    legal = _legal(expected)
+    return f"{place.strip('.') or 'top level'}: {text}" + (f"; legal: {legal}" if legal else "")
+
+
+def _fits(value: object, kind: Any) -> bool:
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+def _legal(kind: Any) -> str:
+    """The keys of a section or the values of a closed list; empty for everything else."""
+    if get_origin(kind) is Literal:
+        return ", ".join(get_args(kind))
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return ", ".join(str(member.value) for member in kind)
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return ", ".join(name for name in kind.__struct_fields__ if name not in _SECRETS)
+    return ""
 
 
 def _sections() -> list[str]:
@@ -384,6 +418,7 @@ def _check(config: Config, path: Path) -> None:
     positive("agent.request_timeout", config.agent.request_timeout)
     positive("policy.interlock_max_age", config.policy.interlock_max_age)
     positive("board.memory_mb", config.board.memory_mb)
+    positive("model.context", config.model.context)
     if config.board.threads < 0:
         raise ConfigError(f"{path}: board.threads: must be 0 (all cores) or more")
     if any(char in config.node for char in "+#/$\0") or not config.node.isprintable():
@@ -392,22 +427,36 @@ def _check(config: Config, path: Path) -> None:
         if area.floor is not None and area.floor not in config.home.floors:
             floors = ", ".join(config.home.floors) or "none are defined"
             raise ConfigError(f"{path}: home.areas.{name}.floor: {area.floor!r}; legal: {floors}")
-    for index, rule in enumerate(config.policy.interlocks):
+    _check_interlocks(config.policy, path)
+
+
+def _check_interlocks(policy: PolicyConfig, path: Path) -> None:
+    for name in policy.interlock_inputs:
+        if name not in get_args(InterlockInput):
+            legal = ", ".join(get_args(InterlockInput))
+            raise ConfigError(f"{path}: policy.interlock_inputs: {name!r}; legal: {legal}")
+    for index, rule in enumerate(policy.interlocks):
+        where = f"{path}: policy.interlocks[{index}].requires"
         for requirement in rule.requires:
             if requirement.at_most is None and not requirement.one_of:
+                raise ConfigError(f"{where}: needs at_most or one_of")
+            if requirement.signal not in policy.interlock_inputs:
                 raise ConfigError(
-                    f"{path}: policy.interlocks[{index}].requires: needs at_most or one_of"
+                    f"{where}: {requirement.signal} is not in policy.interlock_inputs"
                 )
 
 
 def _secret(
-    file: str | None, credential: str, environ: Mapping[str, str], path: Path
+    file: str | None, credential: str, environ: Mapping[str, str], where: str
 ) -> str | None:
     if file is not None:
         try:
-            return Path(file).read_text(encoding="utf-8").strip() or None
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{path}: {file}: cannot be read: {error}") from error
+            secret = Path(file).read_text(encoding="utf-8").strip()
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"{where}: {file} cannot be read: {error}") from error
+        if not secret:
+            raise ConfigError(f"{where}: {file} is empty")
+        return secret
     directory = environ.get("CREDENTIALS_DIRECTORY")
     if directory is None:
         return None

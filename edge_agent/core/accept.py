@@ -19,6 +19,13 @@ class Rejected:
     entity: str
     attribute: str
     reason: str
+    value: Value = ""
+    """What was asked for, where it has a name of its own."""
+
+    @property
+    def command(self) -> Command:
+        """The command that it would have been."""
+        return Command(self.entity, self.attribute, self.value)
 
 
 def accept(action: Action, registry: Registry, state: StateStore) -> list[Command | Rejected]:
@@ -42,10 +49,8 @@ def accept(action: Action, registry: Registry, state: StateStore) -> list[Comman
             accepted.append(Rejected(entity_id, action.attribute, value.reason))
         elif value not in capability.domain:
             said = f"{value:g}{spoken_unit(_unit(capability))}" if _is_number(value) else value
-            legal = capability.domain.describe()
-            accepted.append(
-                Rejected(entity_id, action.attribute, f"{said} is not possible, only {legal}")
-            )
+            reason = f"{said} is not possible, only {capability.domain.describe()}"
+            accepted.append(Rejected(entity_id, action.attribute, reason, value))
         else:
             accepted.append(Command(entity_id, action.attribute, value))
     return accepted

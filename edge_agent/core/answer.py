@@ -1,9 +1,11 @@
 """Answers to questions, from observed state alone. Nothing here can act."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from edge_agent.core.command import Ask, Query
 from edge_agent.core.entity import Entity, Reading, Value
+from edge_agent.core.names import fold
 from edge_agent.core.outcome import join_names, say_number, sentence, unit_of
 from edge_agent.core.registry import Registry
 from edge_agent.core.state import Observed, StateStore
@@ -47,9 +49,13 @@ def _summary(query: Query, matching: Sequence[Entity], known: int, registry: Reg
 
 
 def _states(query: Query, entities: Sequence[Entity], registry: Registry, state: StateStore) -> str:
-    sentences = [
-        sentence(_state(entity, query, registry, state)) for entity in entities[:_MOST_SPOKEN]
-    ]
+    sentences = []
+    for entity in entities[:_MOST_SPOKEN]:
+        measured = f"current {query.attribute}"
+        # Of a room, people ask what is measured there, not what its heating is set to.
+        known = len(entities) > 1 and entity.capability(measured) is not None
+        asked = replace(query, attribute=measured) if known else query
+        sentences.append(sentence(_state(entity, asked, registry, state)))
     if len(entities) > _MOST_SPOKEN:
         sentences.append(f"And {len(entities) - _MOST_SPOKEN} more.")
     return " ".join(sentences) or "I found nothing like that."
@@ -74,7 +80,7 @@ def _state(entity: Entity, query: Query, registry: Registry, state: StateStore) 
     plain = query.attribute in {"power", "opening", "lock", "state"} or (
         capability is not None
         and isinstance(capability.domain, Reading)
-        and query.attribute in name
+        and fold(query.attribute) in fold(name)
     )
     subject = f"the {name}" if plain else f"the {name} {query.attribute}"
     return f"{subject} {known} {value}"

@@ -6,7 +6,7 @@ model's part, and what it picks is measured against these.
 
 import re
 
-from edge_agent.core.command import Plan, Step
+from edge_agent.core.command import Action, Plan, Step
 from edge_agent.language.numbers import numbers_in
 
 _STOP = frozenset(
@@ -65,6 +65,21 @@ _EXCEPTION = re.compile(
 )
 
 
+_WORDS = {
+    "on": r"on",
+    "off": r"off|out",
+    "open": r"open\w*|raise|up",
+    "closed": r"clos\w*|shut|lower|down",
+    "locked": r"lock\w*",
+    "unlocked": r"unlock\w*",
+}
+_OPPOSITES = {
+    mine: (re.compile(rf"\b(?:{_WORDS[mine]})\b"), re.compile(rf"\b(?:{_WORDS[other]})\b"))
+    for one, two in (("on", "off"), ("open", "closed"), ("locked", "unlocked"))
+    for mine, other in ((one, two), (two, one))
+}
+
+
 def plain(text: str) -> str:
     """A sentence as the guards compare it: lower case, straight quotes, single spaces."""
     return " ".join(text.casefold().replace("\u2019", "'").split())
@@ -115,9 +130,19 @@ def unheeded(text: str, plan: Plan) -> str | None:
         return "I did not understand the condition"
     if _EXCEPTION.search(bare):
         return "I cannot make exceptions"
+    if any(_contradicts(bare, action) for action in plan.actions):
+        return "I may have that the wrong way round"
     if not set(numbers_in(bare)) <= used | {1.0}:  # "one" is an article more often than not
         return "I am not sure about the number"
     return None
+
+
+def _contradicts(bare: str, action: Action) -> bool:
+    """Whether a sentence has the opposite word of an action, and not the action's own."""
+    own, opposite = _OPPOSITES.get(str(action.value), (None, None))
+    if own is None or opposite is None:
+        return False
+    return bool(opposite.search(bare)) and not own.search(bare)
 
 
 def _is_time(after_at: str, used: set[float]) -> bool:

@@ -111,8 +111,8 @@ Command: if attic temperature is above 25 then turn on fan
 Request: turn the heating up by 3 degrees
 Command: increase heating temperature by 3
 
-Request: turn off the heater
-Command: turn off heater
+Request: switch the stereo on
+Command: turn on stereo
 
 """
 

@@ -84,8 +84,7 @@ class Executor:
         sent: dict[int, tuple[Command, float]] = {}
         for index, command in enumerate(commands):
             if isinstance(command, Rejected):
-                wanted = Command(command.entity, command.attribute, "")
-                results.append(Result(wanted, Outcome.REFUSED, command.reason))
+                results.append(Result(command.command, Outcome.REFUSED, command.reason))
                 continue
             at = self._clock()
             problem = self._attempt(command, cancelled)

@@ -298,8 +298,7 @@ class Turn:
 
     def _plan_only(self, command: Command | Rejected) -> Result:
         if isinstance(command, Rejected):
-            wanted = Command(command.entity, command.attribute, "")
-            return Result(wanted, Outcome.REFUSED, command.reason)
+            return Result(command.command, Outcome.REFUSED, command.reason)
         if (reason := self._executor.unsafe(command)) is not None:
             return Result(command, Outcome.REFUSED, reason)
         return Result(command, Outcome.PLANNED)
