@@ -366,7 +366,7 @@ _STEP = re.compile(r"\.(\w+)|\[(\d+|\.\.\.)\]")
 
 
 def _explained(message: str, document: Any, kind: Any) -> str:
-    """msgspec's message with the whole key in front and the legal values behind."""
+    """The message of msgspec with the whole key in front and the legal values behind."""
     text, _, at = message.partition(" - at `")
     place, value, expected = "", document, kind
     for name, index in _STEP.findall(at):
@@ -446,6 +446,15 @@ def _check_interlocks(policy: PolicyConfig, path: Path) -> None:
                 )
 
 
+class _Secret(str):
+    """Hides itself where a config is printed."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "<hidden>"
+
+
 def _secret(
     file: str | None, credential: str, environ: Mapping[str, str], where: str
 ) -> str | None:
@@ -456,11 +465,12 @@ def _secret(
             raise ConfigError(f"{where}: {file} cannot be read: {error}") from error
         if not secret:
             raise ConfigError(f"{where}: {file} is empty")
-        return secret
+        return _Secret(secret)
     directory = environ.get("CREDENTIALS_DIRECTORY")
     if directory is None:
         return None
     try:
-        return (Path(directory) / credential).read_text(encoding="utf-8").strip() or None
+        secret = (Path(directory) / credential).read_text(encoding="utf-8").strip()
+        return _Secret(secret) if secret else None
     except (OSError, UnicodeDecodeError):
         return None  # every credential is optional
