@@ -7,7 +7,7 @@ DeviceError. Knows nothing of topics or entities.
 
 from collections.abc import Callable, Iterable, Mapping
 from types import NoneType
-from typing import Any, Final
+from typing import Any, Final, Protocol, runtime_checkable
 
 from jinja2 import Undefined, UndefinedError, nodes, pass_context
 from jinja2.exceptions import SecurityError
@@ -56,6 +56,19 @@ _ARITHMETIC: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
     "//": lambda a, b: a // b,
     "%": lambda a, b: a % b,
 }
+
+
+@runtime_checkable
+class Rendering(Protocol):
+    """Anything that makes a text of variables."""
+
+    def render(self, **variables: Any) -> str:
+        """The text.
+
+        Raises:
+            DeviceError: It failed.
+        """
+        ...
 
 
 class Template:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from edge_agent.core.names import clean_name
 from edge_agent.devices.ha.abbreviations import ENTITY
-from edge_agent.devices.homeassistant import BUILDERS, HomeAssistant
+from edge_agent.devices.ha.catalogue import BUILDERS
+from edge_agent.devices.homeassistant import HomeAssistant
 from edge_agent.devices.templates import Templates
 from edge_agent.errors import DeviceError
 

@@ -24,7 +24,7 @@ from edge_agent.core.entity import (
 from edge_agent.core.payload import STATE_LIMIT, decode_json
 from edge_agent.devices.adapter import Outgoing
 from edge_agent.devices.ha.settings import Settings
-from edge_agent.devices.templates import Template
+from edge_agent.devices.templates import Rendering
 from edge_agent.devices.values import Words, decimal, finite, spoken
 from edge_agent.errors import DeviceError
 
@@ -54,7 +54,7 @@ class Message:
         self._payload = payload
         self._variables: dict[str, Any] | None = None
 
-    def render(self, template: Template | None) -> str:
+    def render(self, template: Rendering | None) -> str:
         """What a value template makes of the message; its text where there is none."""
         if template is None:
             return self.text
@@ -71,7 +71,7 @@ class Reader:
 
     topic: str
     attributes: tuple[str, ...]
-    template: Template | None
+    template: Rendering | None
     parse: Parse
 
     def read(self, message: Message) -> Readings:
@@ -93,7 +93,7 @@ class Place:
     """One availability topic."""
 
     topic: str
-    template: Template | None
+    template: Rendering | None
     available: str
     unavailable: str
 
@@ -123,6 +123,15 @@ class Binding:
     def state_topics(self) -> frozenset[str]:
         """Every topic that is read for this entity."""
         return frozenset([*(r.topic for r in self.readers), *(p.topic for p in self.places)])
+
+    def mirrored(self, topics: Mapping[str, Sequence[str]]) -> "Binding":
+        """The same, read from other topics too that carry what one of its topics carries."""
+        more = (
+            replace(reader, topic=topic)
+            for reader in self.readers
+            for topic in topics.get(reader.topic, ())
+        )
+        return replace(self, readers=(*self.readers, *more))
 
 
 class Draft:

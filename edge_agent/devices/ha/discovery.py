@@ -6,7 +6,7 @@ not what a light or a lock is.
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from edge_agent.core.payload import DISCOVERY_LIMIT, decode_json
@@ -57,6 +57,10 @@ class Component:
     """The id to use where the settings name none."""
     settings: Mapping[str, Any] | None
     """Long keys, whole topics; None where the message removes the component."""
+    aliases: tuple[str, ...] = ()
+    """Clean names that it answers to besides its own."""
+    mirrors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Topics by a state topic whose messages read like those of that topic."""
 
 
 def parse_topic(prefix: str, topic: str) -> Address | None:

@@ -6,7 +6,7 @@ Knows key names only as its callers give them.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from edge_agent.devices.templates import Template, Templates
+from edge_agent.devices.templates import Rendering, Templates
 from edge_agent.devices.values import checked_topic, finite
 from edge_agent.errors import DeviceError
 
@@ -100,11 +100,11 @@ class Settings:
 
     def template(
         self, key: str, variables: Iterable[str] = ("value", "value_json")
-    ) -> Template | None:
+    ) -> Rendering | None:
         """A compiled template, or None where there is none."""
         value = self.values.get(key)
-        if value is None:
-            return None
+        if value is None or isinstance(value, Rendering):
+            return value  # a translator brings its own; no message can carry one
         if not isinstance(value, str):
             raise DeviceError(f"{key} must be a text")
         try:
