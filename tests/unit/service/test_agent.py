@@ -101,6 +101,7 @@ def test_expired_command_never_acts(rig):
     for response in rig.run(play):
         assert (response["status"], response["reason"]) == ("rejected", "expired")
     assert rig.link.to_devices == []
+    assert "sofa lamp on" not in rig.model.read
 
 
 def test_repeated_id_acts_once(rig):

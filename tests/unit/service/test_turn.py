@@ -328,6 +328,15 @@ def test_yes_to_a_doubtful_reading_still_obeys_policy(make_rig):
     assert rig.link.sent == []
 
 
+def test_yes_to_a_doubtful_reading_is_no_permission_yet(make_rig):
+    rig = make_rig(ANSWERS, logprob=-5.0)
+    voice = Voice(rig)
+    assert voice("unlock the front door").reason == "not sure enough"
+    assert voice("yes").reason == "that is a security action"
+    assert rig.link.sent == []
+    assert voice("yes").status is Status.OK
+
+
 def test_condition_is_decided_by_what_was_observed(rig):
     voice = Voice(rig)
     text = "heater on if the outdoor temperature is below 5"
