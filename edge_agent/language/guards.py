@@ -39,8 +39,10 @@ _POLITE = re.compile(r"^(?:can|could|will|would|won'?t)\s+(?:you|u|someone|we|i)
 _POLITE_TAG = re.compile(r"\b(?:please|will you|would you|could you|can you|ok|okay)\s*\?+\s*$")
 
 _NEGATION = re.compile(
-    r"\b(?:do\s?n[o']?t|do not|never|not|no need|no longer|must ?n'?t|should ?n'?t|need ?n'?t"
-    r"|won'?t|can'?t|cannot|leave)\b"
+    r"\b(?:\w+n't|(?:do|does|did|is|are|must|should|need|would|could|have) ?nt|do n'?t|wont|cant"
+    r"|not|never|neither|nor|cannot|no need|no longer|no reason|no one|nobody|none of|nothing"
+    r"|leave|avoid(?:ing)?|refrain(?:ing)?|prevent(?:ing)?|keep\b.+\bfrom|instead of|rather than"
+    r"|unnecessary|forbidden|hold off)\b|\bno\W*$"
 )
 _NO_NEGATION = re.compile(
     r"\b(?:do\s?n'?t|do not|never) (?:forget|hesitate)\b|\bnot? (?:only|bad)\b"
