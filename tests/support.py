@@ -261,13 +261,13 @@ class Rig:
         """The first response to a sentence."""
         request = {"id": uuid.uuid4().hex, "text": text, **more}
         self.tap.publish(self.topic("command"), json.dumps(request))
-        return self.answer(request["id"])
+        return self.answer(request["id"], 10.0 if self.spelling else 180.0)
 
     def control(self, operation: str, **more: Any) -> dict[str, Any]:
         """The response to a control operation."""
         request = {"id": uuid.uuid4().hex, "op": operation, **more}
         self.tap.publish(self.topic("control"), json.dumps(request))
-        return self.answer(request["id"])
+        return self.answer(request["id"], 10.0 if self.spelling else 180.0)
 
     def answer(self, request_id: str, seconds: float = 10.0) -> dict[str, Any]:
         """The first response with an id."""
