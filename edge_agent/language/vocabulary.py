@@ -128,13 +128,17 @@ class Vocabulary:
             for known, likeness in self._alike(word):
                 for number in self._index[known]:
                     scores[number] += self._weight[known] * likeness
+        in_full: set[int] = set()
         for number, score in scores.items():
             words = {stem(word) for word in _words_of(self._named[number])}
             whole = sum(self._weight[word] for word in words)
-            scores[number] = score * (1 + score / whole)  # a name said in full beats a longer one
+            scores[number] = score * (1 + score / whole)
+            if score > whole * 0.999:
+                in_full.add(number)
             if area is not None and self._is_in(self._named[number], area):
                 scores[number] *= 1.1
-        ranked = heapq.nlargest(most, scores, key=scores.__getitem__)
+        # However many names have more words in common: one that was said in full comes first.
+        ranked = heapq.nlargest(most, scores, key=lambda at: (at in in_full, scores[at]))
         missing = (number for number in range(len(self._named)) if number not in scores)
         ranked.extend(islice(missing, most - len(ranked)))
         return [self._named[number] for number in ranked]

@@ -1,5 +1,7 @@
 """Every thing of the simulated home and car can be spoken of by its own name."""
 
+import json
+
 import pytest
 
 from edge_agent.app import configured_registry, vehicle
@@ -42,3 +44,20 @@ def test_a_name_that_is_also_a_kind_means_the_thing_of_that_name(registry):
     candidates = Vocabulary(registry).candidates("set the thermostat to 22", None)
     (target,) = [one.target for one in candidates if one.target.phrase == "thermostat"]
     assert target.entities == (named.id,)
+
+
+def test_names_that_contain_another_name_do_not_crowd_it_out(registry):
+    flood = HomeAssistant("homeassistant")
+    for number in range(100):
+        config = {
+            "unique_id": f"flood{number}",
+            "command_topic": f"flood/{number}",
+            "device": {
+                "identifiers": [f"flood{number}"],
+                "name": f"lock the front door {number} lock it now",
+            },
+        }
+        topic = f"homeassistant/light/flood{number}/config"
+        registry = registry.apply(flood.discover(topic, json.dumps(config).encode()))
+    candidates = Vocabulary(registry).candidates("lock the front door", None)
+    assert "front door" in [one.target.phrase for one in candidates]
