@@ -25,6 +25,8 @@ class Requirement:
     one_of: tuple[str, ...] = ()
     otherwise: str = ""
     """The clause that explains a refusal."""
+    if_unknown: "tuple[Requirement, ...]" = ()
+    """What must hold instead where this signal was never told, or not lately."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +61,26 @@ def check(
         if not _applies(rule, command):
             continue
         for requirement in rule.requirements:
-            source = inputs.get(requirement.signal)
-            seen = state.fresh(source.entity, source.attribute, now, max_age) if source else None
-            if seen is None:
-                return f"the {requirement.signal.replace('_', ' ')} is not known"
-            if not _satisfied(requirement, seen):
-                return requirement.otherwise
+            if (reason := _unmet(requirement, inputs, state, now, max_age)) is not None:
+                return reason
     return None
+
+
+def _unmet(
+    requirement: Requirement,
+    inputs: Mapping[str, Control],
+    state: StateStore,
+    now: float,
+    max_age: float,
+) -> str | None:
+    source = inputs.get(requirement.signal)
+    seen = state.fresh(source.entity, source.attribute, now, max_age) if source else None
+    if seen is not None:
+        return None if _satisfied(requirement, seen) else requirement.otherwise
+    reasons = [
+        _unmet(instead, inputs, state, now, max_age) for instead in requirement.if_unknown
+    ] or [f"the {requirement.signal.replace('_', ' ')} is not known"]
+    return next((reason for reason in reasons if reason is not None), None)
 
 
 def _applies(rule: Rule, command: Command) -> bool:

@@ -14,7 +14,9 @@ from edge_agent.errors import DeviceError
 STATE_LIMIT: Final = 64 * 1024
 """Longest state or command payload, in bytes."""
 DISCOVERY_LIMIT: Final = 256 * 1024
-"""Longest discovery payload, in bytes."""
+"""Longest payload that announces one device, in bytes."""
+PACKET_LIMIT: Final = 1024 * 1024
+"""Longest payload of all, in bytes: a list of devices."""
 MAX_DEPTH: Final = 16
 MAX_KEYS: Final = 2000
 _MAX_DIGITS: Final = 20  # of a 64-bit integer; longer ones overflow a float later on

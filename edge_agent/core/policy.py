@@ -41,8 +41,6 @@ class Policy:
     """Entity ids, with * and ?, that are never commanded."""
     confirm: tuple[str, ...] = ()
     """Entity ids, with * and ?, that are always confirmed first."""
-    many: int = 20
-    """One action on more entities than this is confirmed first."""
 
 
 @dataclass(frozen=True, slots=True)

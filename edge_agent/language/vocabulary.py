@@ -77,7 +77,7 @@ class Vocabulary:
         ranked = self._ranked(text, area, most)
         mentioned = [named for named in ranked if isinstance(named, Area)]
         floors = [named for named in ranked if isinstance(named, Floor)]
-        named = [spoken for spoken in ranked if isinstance(spoken, Spoken)]
+        named = [self._nearest(spoken, area) for spoken in ranked if isinstance(spoken, Spoken)]
         found: dict[tuple[str, bool], Spoken] = {}
         said = {stem(word) for word in fold(text).split()}
         for spoken in (
@@ -159,6 +159,16 @@ class Vocabulary:
                 if entity_id in self.registry.entities
             )
         return isinstance(named, Area) and named.id == area.id
+
+    def _nearest(self, spoken: Spoken, area: Area | None) -> Spoken:
+        """Of several things with one name, those where the speaker is."""
+        target = spoken.target
+        if area is None or target.collective or len(target.entities) < 2:
+            return spoken
+        here = tuple(
+            entity for entity in target.entities if self.registry.entities[entity].area == area.id
+        )
+        return replace(spoken, target=replace(target, entities=here)) if here else spoken
 
     def _group(self, group: Group) -> Iterable[Spoken]:
         members = tuple(member for member in group.members if member in self.registry.entities)

@@ -4,6 +4,7 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
+import msgspec
 import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
@@ -72,12 +73,10 @@ BAD = [
     ("policy: {deny: lock.front}", "policy.deny", "Expected `array`, got `str`"),
     ("policy: {interlock_max_age: 0}", "policy.interlock_max_age", "must be more than 0"),
     ("policy: {interlock_inputs: {rpm: V}}", "policy.interlock_inputs",
-     "'rpm'; legal: speed, gear, parking_brake"),
+     "'rpm'; legal: speed, gear, current_gear, parking_brake"),
     (RULE % "signal: speed", "policy.interlocks[0].requires", "needs at_most or one_of"),
-    (RULE % "signal: speed, at_most: 0", "policy.interlocks[0].requires",
-     "speed is not in policy.interlock_inputs"),
     (RULE % "signal: rpm, at_most: 0", "policy.interlocks[0].requires[0].signal",
-     "'rpm'; legal: speed, gear, parking_brake"),
+     "'rpm'; legal: speed, gear, current_gear, parking_brake"),
     ("policy: {pin_file: /does/not/exist}", "policy.pin_file", "/does/not/exist cannot be read"),
     ("mqtt: {password_file: /does/not/exist}", "mqtt.password_file", "cannot be read"),
     ("log: {level: loud}", "log.level", "'loud'; legal: debug, info, warning, error"),
@@ -125,8 +124,21 @@ def test_bytes_that_are_no_text_and_huge_files_are_refused(tmp_path):
 
 
 def test_empty_file_is_the_default_config(write):
-    assert load(write("")) == Config()
+    config, bare = load(write("")), Config()
+    assert config.policy.interlocks
+    assert msgspec.structs.replace(config, policy=bare.policy) == bare
     assert load(write("# nothing\n")).agent.confirm_timeout == 2.0
+
+
+def test_a_config_without_rules_has_the_vehicle_interlocks(write):
+    config = load(
+        write("vehicle: {signals: [{path: Vehicle.Body.Trunk.Rear.IsOpen, datatype: boolean}]}")
+    )
+    (rule,) = [
+        rule for rule in config.policy.interlocks if "Vehicle.Body.Trunk.*.IsOpen" in rule.signals
+    ]
+    assert {need.signal for need in rule.requires} == {"speed", "gear"}
+    assert load(write("policy: {interlocks: []}")).policy.interlocks == ()
 
 
 def test_config_extends_another_key_by_key(write):

@@ -109,3 +109,41 @@ def test_requirement_with_both_bounds_needs_both():
 def test_every_rule_of_a_control_counts():
     late = Rule(frozenset({TRUNK}), ("open",), PARKED[1:])
     assert unsafe(seen(0.0, "D"), rules=(RULES[1], late)) == "the car is not in park"
+
+
+BY_GEAR = Rule(
+    frozenset({Control("door", "opening")}),
+    ("open",),
+    (
+        Requirement(
+            "gear",
+            one_of=("P",),
+            otherwise="not in park",
+            if_unknown=(
+                Requirement("current_gear", one_of=("0",), otherwise="in gear"),
+                Requirement("parking_brake", one_of=("true",), otherwise="no brake"),
+            ),
+        ),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("seen", "reason"),
+    [
+        ({"gear": "P"}, None),
+        ({"gear": "D", "current_gear": 0.0, "parking_brake": "true"}, "not in park"),
+        ({"current_gear": 0.0, "parking_brake": "true"}, None),
+        ({"current_gear": 0.0, "parking_brake": "false"}, "no brake"),
+        ({"current_gear": 1.0, "parking_brake": "true"}, "in gear"),
+        ({"current_gear": 0.0}, "the parking brake is not known"),
+        ({}, "the current gear is not known"),
+    ],
+)
+def test_other_signals_stand_in_only_for_an_unknown_one(seen, reason):
+    state = StateStore()
+    for name, value in seen.items():
+        state.observe(Observation(name, "value", value), 10.0, retained=False)
+    inputs = {name: Control(name, "value") for name in ("gear", "current_gear", "parking_brake")}
+    command = Command("door", "opening", "open")
+    assert check(command, [BY_GEAR], inputs, state, 10.5) == reason
