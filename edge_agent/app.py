@@ -19,6 +19,7 @@ from edge_agent.core.registry import Annotation, Registry
 from edge_agent.devices.adapter import Adapter
 from edge_agent.devices.homeassistant import HomeAssistant
 from edge_agent.devices.vss import Vss, load_vss_json
+from edge_agent.devices.zigbee2mqtt import Zigbee2Mqtt
 from edge_agent.errors import EdgeAgentError
 from edge_agent.language.dialogue import Dialogue
 from edge_agent.language.interpreter import Interpreter
@@ -84,10 +85,7 @@ class App:
         )
         self.worker = Worker(load_model or model_loader(config), self.watchdog)
         car = vehicle(config)
-        home = config.devices.homeassistant
-        adapters: list[Adapter] = [HomeAssistant(home.prefix)] if home.enabled else []
-        adapters += [car] if car else []
-        self.devices = Devices(configured_registry(config), adapters, clock)
+        self.devices = Devices(configured_registry(config), translators(config, car), clock)
         self.executor = Executor(
             self.devices, self.link, interlocks(config, car), clock, config.agent.confirm_timeout
         )
@@ -240,6 +238,17 @@ def configured_registry(config: Config) -> Registry:
             for key, item in home.entities.items()
         },
     )
+
+
+def translators(config: Config, car: Vss | None) -> list[Adapter]:
+    """The translators; what knows its devices at first hand comes before Home Assistant's."""
+    devices = config.devices
+    found: list[tuple[bool, Callable[[], Adapter]]] = [
+        (devices.zigbee2mqtt.enabled, lambda: Zigbee2Mqtt(devices.zigbee2mqtt.base)),
+        (devices.homeassistant.enabled, lambda: HomeAssistant(devices.homeassistant.prefix)),
+    ]
+    adapters = [make() for enabled, make in found if enabled]
+    return [*adapters, car] if car else adapters
 
 
 def vehicle(config: Config) -> Vss | None:

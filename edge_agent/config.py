@@ -87,10 +87,18 @@ class HomeAssistantConfig(_Section, frozen=True, kw_only=True):
     prefix: str = "homeassistant"
 
 
+class Zigbee2MqttConfig(_Section, frozen=True, kw_only=True):
+    """`devices.zigbee2mqtt`: the bridge's own list of devices."""
+
+    enabled: bool = True
+    base: str = "zigbee2mqtt"
+
+
 class DevicesConfig(_Section, frozen=True, kw_only=True):
     """`devices`: where devices come from."""
 
     homeassistant: HomeAssistantConfig = HomeAssistantConfig()
+    zigbee2mqtt: Zigbee2MqttConfig = Zigbee2MqttConfig()
 
 
 class FloorConfig(_Section, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from edge_agent.core.payload import DISCOVERY_LIMIT, STATE_LIMIT
+from edge_agent.core.payload import PACKET_LIMIT, STATE_LIMIT
 from edge_agent.mqtt.message import Lane, Message
 
 _OVERHEAD: Final = 500  # bytes a waiting message costs besides its payload, roughly
@@ -132,7 +132,7 @@ class Inbox:
     def put(self, message: Message) -> None:
         """Let a message in, from any thread; what finds no room is dropped and counted."""
         request = message.lane is Lane.REQUEST
-        limit = DISCOVERY_LIMIT if message.lane is Lane.DISCOVERY else STATE_LIMIT
+        limit = PACKET_LIMIT if message.lane is Lane.DISCOVERY else STATE_LIMIT
         fits = len(message.payload) <= limit
         urgent = request and fits and self._is_urgent(message)
         with self._lock:

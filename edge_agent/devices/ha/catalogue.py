@@ -79,6 +79,7 @@ class Catalogue:
         self._bindings: dict[str, Binding] = {}
         self._shown: dict[str, tuple[str, ...]] = {}  # entity ids by device
         self._routes: dict[str, dict[str, None]] = {}  # entity ids by state topic
+        self._state_topics: frozenset[str] = frozenset()
         self._levels: dict[str, dict[str, Value | None]] = {}  # last reported, by entity
         self._off: set[str] = set()
         self._heard: dict[str, dict[str, bool]] = {}  # availability by entity and topic
@@ -86,7 +87,7 @@ class Catalogue:
     @property
     def state_topics(self) -> frozenset[str]:
         """Topics whose messages go to `observe`; changes with discovery."""
-        return frozenset(self._routes)
+        return self._state_topics
 
     @property
     def command_topics(self) -> frozenset[str]:
@@ -290,13 +291,13 @@ class Catalogue:
         """Bring the shown entities of the touched devices up to date."""
         upsert: list[Entity] = []
         remove: list[str] = []
-        for device in touched:
-            before = self._shown.pop(device, ())
-            after = {known.entity.id: known for known in self._visible(device)}
-            for entity_id in before:
+        now = {device: {b.entity.id: b for b in self._visible(device)} for device in touched}
+        for device, after in now.items():  # all of them first: an id may change hands
+            for entity_id in self._shown.pop(device, ()):
                 if entity_id not in after:
                     self._unroute(self._bindings.pop(entity_id))
                     remove.append(entity_id)
+        for device, after in now.items():
             for entity_id, binding in after.items():
                 known = self._bindings.get(entity_id)
                 if known is None or known.entity != binding.entity:
@@ -306,6 +307,7 @@ class Catalogue:
                 self._route(binding)
             if after:
                 self._shown[device] = tuple(after)
+        self._state_topics = frozenset(self._routes)
         kept = [entity for entity in remove if entity not in self._bindings]
         return Changes(tuple(upsert), tuple(kept), tuple(dict.fromkeys(areas)), tuple(problems))
 

@@ -161,7 +161,7 @@ def _json(draft: Draft) -> None:
         Attribute.EFFECT,
         Choice(effects.words),
         styled(lambda value: {"effect": effects.raw(str(value))}),
-        readable=readable,
+        readable=readable and settings.flag("reports_effect", True),
     )
 
 

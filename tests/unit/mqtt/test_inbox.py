@@ -104,7 +104,7 @@ def test_retained_request_is_dropped():
 
 
 @pytest.mark.parametrize(
-    ("lane", "longest"), [(Lane.STATE, 64 * 1024), (Lane.DISCOVERY, 256 * 1024)]
+    ("lane", "longest"), [(Lane.STATE, 64 * 1024), (Lane.DISCOVERY, 1024 * 1024)]
 )
 def test_payload_over_the_limit_is_dropped(lane, longest):
     inbox = Inbox()

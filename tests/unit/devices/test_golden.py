@@ -9,7 +9,12 @@ from edge_agent.core.command import Command
 from edge_agent.core.registry import Registry
 from edge_agent.core.state import Availability
 from edge_agent.devices.homeassistant import HomeAssistant
+from edge_agent.devices.zigbee2mqtt import Zigbee2Mqtt
 
+ADAPTERS = {
+    "homeassistant": HomeAssistant,
+    "zigbee2mqtt": Zigbee2Mqtt,
+}
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.json"))
 
 
@@ -24,7 +29,7 @@ def capture(request):
 
 @pytest.fixture
 def adapter(capture):
-    found = HomeAssistant()
+    found = ADAPTERS[capture.get("adapter", "homeassistant")]()
     registry = Registry()
     for message in capture["messages"]:
         changes = found.discover(message["topic"], payload(message["payload"]))
