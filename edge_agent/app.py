@@ -11,7 +11,7 @@ from random import Random
 
 import structlog
 
-from edge_agent.config import Config, load_config
+from edge_agent.config import Config, RequirementConfig, load_config
 from edge_agent.core.entity import Area, Attribute, Floor, Group, Origin, Risk
 from edge_agent.core.interlock import Control, Requirement, Rule
 from edge_agent.core.policy import Policy, Verdict
@@ -280,10 +280,7 @@ def interlocks(config: Config, vehicle: Vss | None) -> Interlocks:
                 for control in vehicle.controls(pattern)
             ),
             item.values,
-            tuple(
-                Requirement(need.signal, need.at_most, need.one_of, need.otherwise)
-                for need in item.requires
-            ),
+            _requirements(item.requires),
         )
         for item in config.policy.interlocks
     )
@@ -292,6 +289,15 @@ def interlocks(config: Config, vehicle: Vss | None) -> Interlocks:
         for name, path in config.policy.interlock_inputs.items()
     }
     return Interlocks(rules, inputs, config.policy.interlock_max_age)
+
+
+def _requirements(items: Sequence[RequirementConfig]) -> tuple[Requirement, ...]:
+    return tuple(
+        Requirement(
+            item.signal, item.at_most, item.one_of, item.otherwise, _requirements(item.if_unknown)
+        )
+        for item in items
+    )
 
 
 def model_loader(config: Config) -> Callable[[], Loaded]:

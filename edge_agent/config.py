@@ -8,7 +8,7 @@ import os
 import re
 import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeVar, get_args, get_origin
@@ -154,7 +154,7 @@ class VehicleConfig(_Section, frozen=True, kw_only=True):
     """Paths of the tree that are used; `*` matches anything."""
 
 
-InterlockInput: TypeAlias = Literal["speed", "gear", "parking_brake"]
+InterlockInput: TypeAlias = Literal["speed", "gear", "current_gear", "parking_brake"]
 
 
 class RequirementConfig(_Section, frozen=True, kw_only=True):
@@ -164,6 +164,8 @@ class RequirementConfig(_Section, frozen=True, kw_only=True):
     at_most: float | None = None
     one_of: tuple[str, ...] = ()
     otherwise: str
+    if_unknown: "tuple[RequirementConfig, ...]" = ()
+    """What must hold instead where the signal is not known."""
 
 
 class InterlockConfig(_Section, frozen=True, kw_only=True):
@@ -185,7 +187,7 @@ class PolicyConfig(_Section, frozen=True, kw_only=True):
     pin_file: str | None = None
     interlocks: tuple[InterlockConfig, ...] = ()
     interlock_inputs: dict[str, str] = {}
-    """Name of an input (speed, gear, parking_brake) -> VSS path that carries it."""
+    """Name of an input -> VSS path that carries it."""
     interlock_max_age: float = MAX_AGE
 
     def of(self, origin: Origin) -> Mapping[Risk, Verdict]:
@@ -290,7 +292,7 @@ def _merged(path: Path, chain: tuple[Path, ...]) -> dict[str, Any]:
     document = _read(path)
     parent = document.pop("extends", None)
     if parent is None:
-        return document
+        return _over(_read(Path(__file__).with_name("defaults.yaml")), document)
     if not isinstance(parent, str):
         raise ConfigError(f"{path}: extends: must be the name of one file")
     try:
@@ -445,13 +447,15 @@ def _check_interlocks(policy: PolicyConfig, path: Path) -> None:
             raise ConfigError(f"{path}: policy.interlock_inputs: {name!r}; legal: {legal}")
     for index, rule in enumerate(policy.interlocks):
         where = f"{path}: policy.interlocks[{index}].requires"
-        for requirement in rule.requires:
+        for requirement in _all_of(rule.requires):
             if requirement.at_most is None and not requirement.one_of:
                 raise ConfigError(f"{where}: needs at_most or one_of")
-            if requirement.signal not in policy.interlock_inputs:
-                raise ConfigError(
-                    f"{where}: {requirement.signal} is not in policy.interlock_inputs"
-                )
+
+
+def _all_of(requirements: Sequence[RequirementConfig]) -> Iterator[RequirementConfig]:
+    for requirement in requirements:
+        yield requirement
+        yield from _all_of(requirement.if_unknown)
 
 
 class _Secret(str):
