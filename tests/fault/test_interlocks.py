@@ -9,6 +9,7 @@ from edge_agent.sim.world import Fault
 DOOR = "Vehicle.Cabin.Door.Row1.DriverSide.IsLocked"
 TRUNK = "Vehicle.Body.Trunk.Rear.IsOpen"
 GUARDED = ("unlock driver door", "open trunk", "unlock trunk")
+GEAR = (SELECTED_GEAR, CURRENT_GEAR, PARKING_BRAKE)
 HARMLESS = ("lock driver door", "close trunk", "open driver window", "turn on dome light")
 SIGNALS = (
     *HEARTBEAT,
@@ -28,8 +29,8 @@ def car(rig):
     return car
 
 
-def refused(car) -> None:
-    for text in GUARDED:
+def refused(car, *texts: str) -> None:
+    for text in texts or GUARDED:
         answer = car.ask(text)
         assert answer["status"] == "rejected", (text, answer)
         assert [call["outcome"] for call in answer["calls"]] == ["refused"], text
@@ -65,24 +66,32 @@ def test_a_speed_that_cannot_be_read_counts_as_unsafe(car):
         refused(car)
 
 
-def test_a_car_in_gear_keeps_its_doors_even_when_it_stands(car):
+def test_a_car_in_gear_keeps_its_trunk_even_when_it_stands(car):
     Car(car.world).drive(0)
     car.world.settle()
-    refused(car)
+    refused(car, "open trunk")
 
 
-@pytest.mark.parametrize("signal", [SPEED, SELECTED_GEAR])
-def test_a_signal_that_falls_silent_counts_as_unsafe(car, signal):
+@pytest.mark.parametrize("signals", [(SPEED,), GEAR], ids=["speed", "gear"])
+def test_a_signal_that_falls_silent_counts_as_unsafe(car, signals):
     assert car.ask("open trunk")["status"] == "ok"
     car.world.log.clear()
-    car.world.fault(Fault(dead=True), signal)
+    for signal in signals:
+        car.world.fault(Fault(dead=True), signal)
+    car.world.wait(lambda _: False, 1.3)
+    refused(car, "open trunk")
+
+
+def test_no_door_is_unlocked_on_an_old_speed(car):
+    car.world.fault(Fault(dead=True), SPEED)
     car.world.wait(lambda _: False, 1.3)
     refused(car)
 
 
-@pytest.mark.parametrize("signal", [SPEED, SELECTED_GEAR])
-def test_a_signal_that_is_missing_counts_as_unsafe(rig, signal):
-    refused(rig(*pick(*(path for path in SIGNALS if path != signal))))
+@pytest.mark.parametrize("signals", [(SPEED,), GEAR], ids=["speed", "gear"])
+def test_a_signal_that_is_missing_counts_as_unsafe(rig, signals):
+    car = rig(*pick(*(path for path in SIGNALS if path not in signals)))
+    refused(car, "open trunk")
 
 
 def test_a_retained_value_alone_proves_nothing(rig):
