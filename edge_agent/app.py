@@ -18,6 +18,8 @@ from edge_agent.core.policy import Policy, Verdict
 from edge_agent.core.registry import Annotation, Registry
 from edge_agent.devices.adapter import Adapter
 from edge_agent.devices.homeassistant import HomeAssistant
+from edge_agent.devices.shelly import Shelly
+from edge_agent.devices.tasmota import Tasmota
 from edge_agent.devices.vss import Vss, load_vss_json
 from edge_agent.devices.zigbee2mqtt import Zigbee2Mqtt
 from edge_agent.errors import EdgeAgentError
@@ -245,6 +247,8 @@ def translators(config: Config, car: Vss | None) -> list[Adapter]:
     devices = config.devices
     found: list[tuple[bool, Callable[[], Adapter]]] = [
         (devices.zigbee2mqtt.enabled, lambda: Zigbee2Mqtt(devices.zigbee2mqtt.base)),
+        (devices.tasmota.enabled, lambda: Tasmota(devices.tasmota.prefix)),
+        (devices.shelly.enabled, lambda: Shelly(devices.shelly.prefixes)),
         (devices.homeassistant.enabled, lambda: HomeAssistant(devices.homeassistant.prefix)),
     ]
     adapters = [make() for enabled, make in found if enabled]
@@ -287,6 +291,7 @@ def interlocks(config: Config, vehicle: Vss | None) -> Interlocks:
     inputs = {
         name: Control(path, Attribute.VALUE)
         for name, path in config.policy.interlock_inputs.items()
+        if vehicle.has(path)
     }
     return Interlocks(rules, inputs, config.policy.interlock_max_age)
 
@@ -294,7 +299,7 @@ def interlocks(config: Config, vehicle: Vss | None) -> Interlocks:
 def _requirements(items: Sequence[RequirementConfig]) -> tuple[Requirement, ...]:
     return tuple(
         Requirement(
-            item.signal, item.at_most, item.one_of, item.otherwise, _requirements(item.if_unknown)
+            item.signal, item.at_most, item.one_of, item.otherwise, _requirements(item.if_absent)
         )
         for item in items
     )

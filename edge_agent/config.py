@@ -94,11 +94,28 @@ class Zigbee2MqttConfig(_Section, frozen=True, kw_only=True):
     base: str = "zigbee2mqtt"
 
 
+class TasmotaConfig(_Section, frozen=True, kw_only=True):
+    """`devices.tasmota`: Tasmota's own discovery."""
+
+    enabled: bool = True
+    prefix: str = "tasmota/discovery"
+
+
+class ShellyConfig(_Section, frozen=True, kw_only=True):
+    """`devices.shelly`: devices that do not announce themselves to Home Assistant."""
+
+    enabled: bool = True
+    prefixes: dict[str, str] = {}
+    """Topic prefix -> spoken name; the first generation is found without."""
+
+
 class DevicesConfig(_Section, frozen=True, kw_only=True):
     """`devices`: where devices come from."""
 
     homeassistant: HomeAssistantConfig = HomeAssistantConfig()
     zigbee2mqtt: Zigbee2MqttConfig = Zigbee2MqttConfig()
+    tasmota: TasmotaConfig = TasmotaConfig()
+    shelly: ShellyConfig = ShellyConfig()
 
 
 class FloorConfig(_Section, frozen=True, kw_only=True):
@@ -164,8 +181,8 @@ class RequirementConfig(_Section, frozen=True, kw_only=True):
     at_most: float | None = None
     one_of: tuple[str, ...] = ()
     otherwise: str
-    if_unknown: "tuple[RequirementConfig, ...]" = ()
-    """What must hold instead where the signal is not known."""
+    if_absent: "tuple[RequirementConfig, ...]" = ()
+    """What must hold instead in a vehicle that does not have the signal."""
 
 
 class InterlockConfig(_Section, frozen=True, kw_only=True):
@@ -455,7 +472,7 @@ def _check_interlocks(policy: PolicyConfig, path: Path) -> None:
 def _all_of(requirements: Sequence[RequirementConfig]) -> Iterator[RequirementConfig]:
     for requirement in requirements:
         yield requirement
-        yield from _all_of(requirement.if_unknown)
+        yield from _all_of(requirement.if_absent)
 
 
 class _Secret(str):

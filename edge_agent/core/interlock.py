@@ -25,8 +25,8 @@ class Requirement:
     one_of: tuple[str, ...] = ()
     otherwise: str = ""
     """The clause that explains a refusal."""
-    if_unknown: "tuple[Requirement, ...]" = ()
-    """What must hold instead where this signal was never told, or not lately."""
+    if_absent: "tuple[Requirement, ...]" = ()
+    """What must hold instead in a vehicle that does not have this signal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +74,15 @@ def _unmet(
     max_age: float,
 ) -> str | None:
     source = inputs.get(requirement.signal)
+    if source is None and requirement.if_absent:
+        reasons = (
+            _unmet(instead, inputs, state, now, max_age) for instead in requirement.if_absent
+        )
+        return next((reason for reason in reasons if reason is not None), None)
     seen = state.fresh(source.entity, source.attribute, now, max_age) if source else None
-    if seen is not None:
-        return None if _satisfied(requirement, seen) else requirement.otherwise
-    reasons = [
-        _unmet(instead, inputs, state, now, max_age) for instead in requirement.if_unknown
-    ] or [f"the {requirement.signal.replace('_', ' ')} is not known"]
-    return next((reason for reason in reasons if reason is not None), None)
+    if seen is None:
+        return f"the {requirement.signal.replace('_', ' ')} is not known"
+    return None if _satisfied(requirement, seen) else requirement.otherwise
 
 
 def _applies(rule: Rule, command: Command) -> bool:

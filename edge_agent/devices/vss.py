@@ -93,6 +93,10 @@ class Vss:
             problems=tuple(self._problems),
         )
 
+    def has(self, path: str) -> bool:
+        """Whether the vehicle has this signal."""
+        return path in self._signals
+
     def controls(self, pattern: str) -> tuple[tuple[str, str], ...]:
         """Entity and attribute of every settable signal whose path fits; `*` fits anything."""
         return tuple(

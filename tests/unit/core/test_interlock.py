@@ -119,7 +119,7 @@ BY_GEAR = Rule(
             "gear",
             one_of=("P",),
             otherwise="not in park",
-            if_unknown=(
+            if_absent=(
                 Requirement("current_gear", one_of=("0",), otherwise="in gear"),
                 Requirement("parking_brake", one_of=("true",), otherwise="no brake"),
             ),
@@ -132,6 +132,7 @@ BY_GEAR = Rule(
     ("seen", "reason"),
     [
         ({"gear": "P"}, None),
+        ({"gear": None, "current_gear": 0.0, "parking_brake": "true"}, "the gear is not known"),
         ({"gear": "D", "current_gear": 0.0, "parking_brake": "true"}, "not in park"),
         ({"current_gear": 0.0, "parking_brake": "true"}, None),
         ({"current_gear": 0.0, "parking_brake": "false"}, "no brake"),
@@ -140,10 +141,12 @@ BY_GEAR = Rule(
         ({}, "the current gear is not known"),
     ],
 )
-def test_other_signals_stand_in_only_for_an_unknown_one(seen, reason):
+def test_other_signals_stand_in_only_for_an_absent_one(seen, reason):
     state = StateStore()
     for name, value in seen.items():
         state.observe(Observation(name, "value", value), 10.0, retained=False)
-    inputs = {name: Control(name, "value") for name in ("gear", "current_gear", "parking_brake")}
+    inputs = {name: Control(name, "value") for name in ("current_gear", "parking_brake")}
+    if "gear" in seen:
+        inputs["gear"] = Control("gear", "value")
     command = Command("door", "opening", "open")
     assert check(command, [BY_GEAR], inputs, state, 10.5) == reason
