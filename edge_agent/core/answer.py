@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from edge_agent.core.command import Ask, Query
-from edge_agent.core.entity import Entity, Reading, Value
+from edge_agent.core.entity import Entity, Value
 from edge_agent.core.names import fold
 from edge_agent.core.outcome import join_names, say_number, sentence, unit_of
 from edge_agent.core.registry import Registry
@@ -34,18 +34,20 @@ def answer(query: Query, registry: Registry, state: StateStore) -> str:
 
 
 def _summary(query: Query, matching: Sequence[Entity], known: int, registry: Registry) -> str:
-    names = _names(matching, registry)
+    names, what = _names(matching, registry), query.target.phrase
     verb = "is" if len(matching) == 1 else "are"
     match query.ask:
         case Ask.COUNT:
             listed = f": {names}" if matching else ""
-            return f"{len(matching)} of {known} {verb} {query.value}{listed}"
+            return f"{len(matching)} of {known} {what} {verb} {query.value}{listed}"
         case Ask.ANY:
             return (
-                f"yes, {names} {verb} {query.value}" if matching else f"no, none is {query.value}"
+                f"yes, {names} {verb} {query.value}"
+                if matching
+                else f"no, no {what} are {query.value}"
             )
         case _:
-            return f"{names} {verb} {query.value}" if matching else f"none is {query.value}"
+            return f"{names} {verb} {query.value}" if matching else f"no {what} are {query.value}"
 
 
 def _states(query: Query, entities: Sequence[Entity], registry: Registry, state: StateStore) -> str:
@@ -77,11 +79,9 @@ def _state(entity: Entity, query: Query, registry: Registry, state: StateStore) 
     known = "was last seen" if seen.stale else "is"
     if query.value is not None:
         return _yes_no(name, value, seen, query)
-    plain = query.attribute in {"power", "opening", "lock", "state"} or (
-        capability is not None
-        and isinstance(capability.domain, Reading)
-        and fold(query.attribute) in fold(name)
-    )
+    plain = query.attribute in {"power", "opening", "lock", "state"} or fold(
+        query.attribute
+    ) in fold(name)
     subject = f"the {name}" if plain else f"the {name} {query.attribute}"
     return f"{subject} {known} {value}"
 

@@ -46,7 +46,7 @@ def state():
 
 
 def ask(state, kind, entities, attribute, value=None):
-    return answer(Query(kind, Target("it", entities), attribute, value), HOME, state)
+    return answer(Query(kind, Target("lamps", entities), attribute, value), HOME, state)
 
 
 @pytest.mark.parametrize(
@@ -73,11 +73,11 @@ def ask(state, kind, entities, attribute, value=None):
             ("lamp0", "lamp1", "lamp2"),
             "power",
             "on",
-            "2 of 3 are on: the lamp 0 and the lamp 2.",
+            "2 of 3 lamps are on: the lamp 0 and the lamp 2.",
         ),
-        (Ask.COUNT, ("lamp1",), "power", "on", "0 of 1 are on."),
+        (Ask.COUNT, ("lamp1",), "power", "on", "0 of 1 lamps are on."),
         (Ask.WHICH, ("lamp0", "lamp1"), "power", "on", "The lamp 0 is on."),
-        (Ask.WHICH, ("lamp1",), "power", "on", "None is on."),
+        (Ask.WHICH, ("lamp1",), "power", "on", "No lamps are on."),
         (
             Ask.ANY,
             ("lamp0", "lamp1", "lamp2"),
@@ -85,7 +85,7 @@ def ask(state, kind, entities, attribute, value=None):
             "on",
             "Yes, the lamp 0 and the lamp 2 are on.",
         ),
-        (Ask.ANY, ("lamp1",), "power", "on", "No, none is on."),
+        (Ask.ANY, ("lamp1",), "power", "on", "No, no lamps are on."),
         (
             Ask.ANY,
             ("lamp5", "lamp6"),
