@@ -3,6 +3,7 @@
 It knows tinygrad's settings and its kernel cache, and no network.
 """
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,8 @@ def tinygrad_session() -> Iterator[None]:
         ModelError: Instead of anything that tinygrad, its compiler or its device raises.
     """
     _share_kernel_cache()
+    # tinygrad lets its compiler talk to the terminal, and clang 19 warns of tinygrad's own options.
+    os.environ.setdefault("CCC_OVERRIDE_OPTIONS", "# +-w")
     try:
         # Compiling in worker processes would cost the memory of several Pythons.
         with helpers.Context(PARALLEL=0):
