@@ -29,10 +29,13 @@ class Field:
         """The member as text: JSON for objects, `None` for null."""
         state = variables.get("value_json")
         try:
-            if not isinstance(state, dict):
-                return str(variables["value"]) if self.plain else ""
-            name = next(name for name in self.names if name in state)
-            said = state[name] if state[name] is None else self.make(state[name])
+            if isinstance(state, dict):
+                value = next(state[name] for name in self.names if name in state)
+            elif self.plain:
+                value = variables["value"]
+            else:
+                return ""
+            said = None if value is None else self.make(value)
         except (AttributeError, LookupError, StopIteration, TypeError, ValueError):
             return ""
         return json.dumps(said) if isinstance(said, (dict, list)) else str(said)

@@ -26,7 +26,9 @@ def relay(words: str, settings: Mapping[str, Any]) -> tuple[str, dict[str, Any]]
         settings: Those of a switch.
     """
     words = words.lower()
+    states = {"state_on": settings.get("payload_on"), "state_off": settings.get("payload_off")}
+    settings = {**states, **settings}
     if not _VALVE.search(words) or _RADIATOR.search(words):
-        return "switch", dict(settings)
+        return "switch", settings
     valve = {_KEYS.get(key, key): value for key, value in settings.items()}
     return "valve", valve | {"device_class": "gas" if _GAS.search(words) else "water"}

@@ -13,7 +13,8 @@ from edge_agent.core.registry import Changes
 from edge_agent.devices.fields import Field
 from edge_agent.devices.ha.catalogue import Catalogue
 from edge_agent.devices.ha.discovery import Component
-from edge_agent.devices.zigbee2mqtt_exposes import Thing, common, components
+from edge_agent.devices.zigbee2mqtt_exposes import Thing, components
+from edge_agent.devices.zigbee2mqtt_groups import common
 from edge_agent.errors import DeviceError
 
 _MAX_KEYS: Final = 100_000

@@ -6,7 +6,7 @@ device's own. Knows no topics but those of its device.
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -134,48 +134,18 @@ def components(thing: Thing, exposes: Any) -> tuple[Component, ...]:
     found: list[Component] = []
     for expose in listed:
         kind, endpoint = str(expose.get("type")), expose.get("endpoint")
-        features = _features(expose)
+        features = features_of(expose)
         if kind == "light":  # its effects are listed beside it
-            features |= _features(
+            features |= features_of(
                 {"features": [effect for effect in effects if effect.get("endpoint") == endpoint]}
             )
-        if kind in _SPECIFIC:
-            found.extend(_SPECIFIC[kind](thing, expose, features))
+        if kind in SPECIFIC:
+            found.extend(SPECIFIC[kind](thing, expose, features))
         elif (feature := _feature(expose)) is not None and not (
             feature.name in _SKIPPED or (feature.name == "effect" and endpoint in lights)
         ):
             found.extend(_generic(thing, feature, kind))
     return tuple(found)
-
-
-def common(members: Sequence[Sequence[Any]]) -> Iterator[dict[str, Any]]:
-    """What a group of devices exposes: the features that all of them have, at their narrowest."""
-    for kind in _SPECIFIC:
-        able = [
-            next((e for e in exposes if isinstance(e, dict) and e.get("type") == kind), None)
-            for exposes in members
-        ]
-        shared = [_features(expose) for expose in able if expose is not None]
-        if shared and len(shared) == len(able):
-            first, *others = shared
-            features = [
-                _narrowed(name, [feature, *(other[name] for other in others)])
-                for name, feature in first.items()
-                if all(name in other for other in others)
-            ]
-            yield {"type": kind, "features": features}
-
-
-def _narrowed(name: str, same: Sequence[Feature]) -> dict[str, Any]:
-    """One feature of several devices; groups speak of it by its plain name."""
-    raw = {**same[0].raw, "property": name}
-    for key, narrowest in (("value_min", max), ("value_max", min)):
-        ends = [feature.raw[key] for feature in same if key in feature.raw]
-        if ends:
-            raw[key] = narrowest(ends)
-    if same[0].values:
-        raw["values"] = [v for v in same[0].values if all(v in other.values for other in same)]
-    return raw
 
 
 def _feature(raw: Mapping[str, Any]) -> Feature | None:
@@ -185,9 +155,11 @@ def _feature(raw: Mapping[str, Any]) -> Feature | None:
     return Feature(raw, name, key, bool(access & _STATE), bool(access & _SET))
 
 
-def _features(expose: Mapping[str, Any]) -> dict[str, Feature]:
+def features_of(expose: Mapping[str, Any]) -> dict[str, Feature]:
+    """The features of a light, a lock, ... by name."""
     listed = expose.get("features")
-    found = (_feature(raw) for raw in listed or () if isinstance(raw, dict))
+    listed = listed if isinstance(listed, list) else []
+    found = (_feature(raw) for raw in listed if isinstance(raw, dict))
     return {feature.name: feature for feature in found if feature is not None}
 
 
@@ -373,7 +345,7 @@ def _climate(
 
 
 _Specific = Callable[[Thing, Mapping[str, Any], Mapping[str, Feature]], Iterator[Component]]
-_SPECIFIC: Final[Mapping[str, _Specific]] = {
+SPECIFIC: Final[Mapping[str, _Specific]] = {
     "climate": _climate,
     "cover": _cover,
     "fan": _fan,
@@ -381,6 +353,7 @@ _SPECIFIC: Final[Mapping[str, _Specific]] = {
     "lock": _lock,
     "switch": _switch,
 }
+"""By type of expose; the other types are values on their own."""
 
 
 def _generic(thing: Thing, feature: Feature, kind: str) -> Iterator[Component]:

@@ -18,8 +18,12 @@ from pathlib import Path
 
 from edge_agent.core.command import Command
 from edge_agent.core.entity import Choice, Range, Text
+from edge_agent.devices.adapter import Adapter
 from edge_agent.devices.homeassistant import HomeAssistant
+from edge_agent.devices.shelly import Shelly
+from edge_agent.devices.tasmota import Tasmota
 from edge_agent.devices.vss import Signal, Vss
+from edge_agent.devices.zigbee2mqtt import Zigbee2Mqtt
 from edge_agent.errors import DeviceError
 
 GOLDEN = Path(__file__).parents[1] / "unit" / "devices" / "golden"
@@ -117,8 +121,14 @@ def car() -> Vss:
     )
 
 
-def feed(adapter: HomeAssistant, vehicle: Vss, topic: str, payload: bytes) -> None:
-    """Give one message to both translators and command everything that it made."""
+def translators() -> list[Adapter]:
+    """Those that learn their devices from messages."""
+    listed = json.loads((GOLDEN / "shelly.json").read_text())["options"]
+    return [Zigbee2Mqtt(), Tasmota(), Shelly(**listed), HomeAssistant()]
+
+
+def feed(adapter: Adapter, vehicle: Vss, topic: str, payload: bytes) -> None:
+    """Give one message to a translator and the car, and command everything that it made."""
     changes = adapter.discover(topic, payload)
     adapter.observe(topic, payload)
     for signal_topic in vehicle.state_topics:
@@ -132,7 +142,7 @@ def feed(adapter: HomeAssistant, vehicle: Vss, topic: str, payload: bytes) -> No
     assert not any(known.startswith(("edge-agent/", "$")) for known in adapter.command_topics)
 
 
-def command(adapter: HomeAssistant, entity: str, capability) -> None:
+def command(adapter: Adapter, entity: str, capability) -> None:
     """Command every end of a capability's domain."""
     match capability.domain:
         case Choice(options):
@@ -154,22 +164,25 @@ def command(adapter: HomeAssistant, entity: str, capability) -> None:
 
 def run(seed: int, count: int) -> tuple[list[float], int]:
     """Feed mutations; the seconds of each message, and the kilobytes gained since the first."""
-    adapter, vehicle = HomeAssistant(), car()
+    adapters, vehicle = translators(), car()
     for topic, payload in corpus():
-        feed(adapter, vehicle, topic, payload)
+        for adapter in adapters:
+            feed(adapter, vehicle, topic, payload)
     times = array("d", bytes(8 * count))  # taken now, so that it is not counted as growth
     memory = 0
     for number, (topic, payload) in enumerate(mutations(seed, count)):
         if number == count // 4:  # caches are warm by then
             memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         started = time.perf_counter()
-        adapter.discover(topic, payload)
-        adapter.observe(topic, payload)
+        for adapter in adapters:
+            adapter.discover(topic, payload)
+            adapter.observe(topic, payload)
         times[number] = time.perf_counter() - started
         if number % 10 == 0:
-            feed(adapter, vehicle, topic, payload)
+            for adapter in adapters:
+                feed(adapter, vehicle, topic, payload)
     growth = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory
-    print(f"entities      {len(adapter.known().upsert)}")
+    print(f"entities      {sum(len(adapter.known().upsert) for adapter in adapters)}")
     return sorted(times), growth
 
 

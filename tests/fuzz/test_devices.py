@@ -50,11 +50,10 @@ HOSTILE = [
 
 
 def test_mutated_captures_never_raise():
-    adapter, vehicle = mutate.HomeAssistant(), mutate.car()
-    for topic, payload in mutate.corpus():
-        mutate.feed(adapter, vehicle, topic, payload)
-    for topic, payload in mutate.mutations(seed=7, count=3000):
-        mutate.feed(adapter, vehicle, topic, payload)
+    adapters, vehicle = mutate.translators(), mutate.car()
+    for topic, payload in (*mutate.corpus(), *mutate.mutations(seed=7, count=3000)):
+        for adapter in adapters:
+            mutate.feed(adapter, vehicle, topic, payload)
 
 
 @quick
@@ -72,9 +71,64 @@ def test_any_settings_of_any_component(component, config):
 @quick
 @given(st.binary(max_size=200), st.text(max_size=40))
 def test_any_bytes_on_any_topic(payload, topic):
-    adapter = HomeAssistant()
-    for known in (topic, "homeassistant/light/x/config", "homeassistant/device/x/config"):
-        mutate.feed(adapter, mutate.car(), known, payload)
+    for adapter in mutate.translators():
+        for known in (topic, *(f.replace("+", "x") for f in adapter.discovery_filters)):
+            mutate.feed(adapter, mutate.car(), known, payload)
+
+
+FEATURES = st.sampled_from(
+    "state brightness color_temp color_xy position tilt mode speed lock_state effect contact "
+    "system_mode occupied_heating_setpoint preset child_lock".split()
+)
+FEATURE = st.fixed_dictionaries(
+    {"name": FEATURES, "property": FEATURES | JSON},
+    optional={
+        "type": st.sampled_from("binary numeric enum text composite list".split()),
+        "access": st.integers(0, 7) | JSON,
+        "endpoint": st.sampled_from(["left", "l1", "+", ""]) | JSON,
+        "values": st.lists(JSON | st.sampled_from(mutate.SPLICES), max_size=4) | JSON,
+        **dict.fromkeys(("value_on", "value_off", "value_min", "value_max", "unit"), JSON),
+    },
+)
+EXPOSE = FEATURE | st.fixed_dictionaries(
+    {
+        "type": st.sampled_from("light switch cover lock fan climate".split()),
+        "features": st.lists(FEATURE, max_size=5) | JSON,
+    },
+    optional={"endpoint": st.sampled_from(["left", "l1", "+", ""]) | JSON},
+)
+
+
+@quick
+@given(st.lists(EXPOSE, max_size=4), st.dictionaries(FEATURES, JSON, max_size=4))
+def test_any_exposes_of_a_zigbee_device(exposes, state):
+    adapter = mutate.Zigbee2Mqtt()
+    device = {"ieee_address": "0x1", "friendly_name": "a/b", "definition": {"exposes": exposes}}
+    group = {"id": 1, "friendly_name": "g", "members": [{"ieee_address": "0x1"}] * 2}
+    for topic, listed in (("devices", [device]), ("groups", [group])):
+        payload = json.dumps(listed).encode(errors="replace")
+        mutate.feed(adapter, mutate.car(), f"zigbee2mqtt/bridge/{topic}", payload)
+    adapter.observe("zigbee2mqtt/a/b", json.dumps(state).encode(errors="replace"))
+    assert adapter.command_topics <= {
+        f"zigbee2mqtt/{topic}/set" for topic in ("a/b", "g", "a/b/left", "a/b/l1")
+    }
+
+
+@quick
+@given(
+    st.dictionaries(
+        st.sampled_from("dn fn t ft tp rl so lt_st sho onln ofln state hn".split()),
+        JSON | st.sampled_from([[1, 2, 3, 3], ["a", "b", "c"], *mutate.SPLICES]),
+    )
+)
+def test_any_configuration_of_a_tasmota(config):
+    adapter, mac = mutate.Tasmota(), "AABBCC000001"
+    config = {"t": "x", "tp": ["cmnd", "stat", "tele"], "rl": [2, 3, 3], **config, "mac": mac}
+    payload = json.dumps(config).encode(errors="replace")
+    mutate.feed(adapter, mutate.car(), f"tasmota/discovery/{mac}/config", payload)
+    for topic in adapter.state_topics:
+        for state in (b"{}", b'{"Shutter1": {"Position": null}}', b'{"Dimmer": []}', b"Online"):
+            adapter.observe(topic, state)
 
 
 @quick

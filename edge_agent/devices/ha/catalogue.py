@@ -232,7 +232,8 @@ class Catalogue:
         if entity_id is None:
             raise DeviceError(f"its id {who.ids[0]} belongs to another discovery message")
         settings = Settings(component.settings or {}, self._templates, self._reserved)
-        draft = Draft(settings, f"{who.name} {component.object_id.replace('_', ' ')}".lower())
+        words = (who.name, *component.aliases, component.object_id.replace("_", " "))
+        draft = Draft(settings, " ".join(words).lower())
         builder(draft)
         places = places_of(settings, draft)
         if not draft.capabilities:
@@ -289,6 +290,8 @@ class Catalogue:
         self, touched: Mapping[str, None], areas: Sequence[Area], problems: Sequence[str]
     ) -> Changes:
         """Bring the shown entities of the touched devices up to date."""
+        if not touched:
+            return Changes(problems=tuple(problems))
         upsert: list[Entity] = []
         remove: list[str] = []
         now = {device: {b.entity.id: b for b in self._visible(device)} for device in touched}

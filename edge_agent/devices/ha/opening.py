@@ -49,7 +49,7 @@ def cover(draft: Draft) -> None:
     }
     opening = send(draft.publisher("command_topic"), payloads)
     words = offered(payloads)
-    if opening is None and position is not None:
+    if (opening is None or not words) and position is not None:
         opening, words = _by_position(position), ("open", "closed")
     draft.add(
         Attribute.OPENING,

@@ -9,10 +9,14 @@ from edge_agent.core.command import Command
 from edge_agent.core.registry import Registry
 from edge_agent.core.state import Availability
 from edge_agent.devices.homeassistant import HomeAssistant
+from edge_agent.devices.shelly import Shelly
+from edge_agent.devices.tasmota import Tasmota
 from edge_agent.devices.zigbee2mqtt import Zigbee2Mqtt
 
 ADAPTERS = {
     "homeassistant": HomeAssistant,
+    "shelly": Shelly,
+    "tasmota": Tasmota,
     "zigbee2mqtt": Zigbee2Mqtt,
 }
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.json"))
@@ -29,7 +33,7 @@ def capture(request):
 
 @pytest.fixture
 def adapter(capture):
-    found = ADAPTERS[capture.get("adapter", "homeassistant")]()
+    found = ADAPTERS[capture.get("adapter", "homeassistant")](**capture.get("options", {}))
     registry = Registry()
     for message in capture["messages"]:
         changes = found.discover(message["topic"], payload(message["payload"]))
