@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.background import AgentProcess
-from edge_agent.config import find_config
+from edge_agent.config_files import find_config
 from edge_agent.errors import EdgeAgentError
 from edge_agent.models import find_model, model_names
 from edge_agent.service.logs import configure_logs

@@ -7,23 +7,19 @@ Every error names the file, the key and what is legal there. A file may extend a
 import os
 import re
 import socket
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeVar, get_args, get_origin
 
 import msgspec
-import yaml
 
+from edge_agent.config_files import apply_override, read_layers
 from edge_agent.core.entity import Origin, Risk
 from edge_agent.core.interlock import MAX_AGE
 from edge_agent.core.policy import Verdict
 from edge_agent.devices.vss_signals import Signal
 from edge_agent.errors import ConfigError
-
-_MOST_EXTENDS = 8
-_MAX_BYTES = 4 << 20
 
 
 class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -262,9 +258,9 @@ def load_config(
     Raises:
         ConfigError: A file, a key or a value is wrong; the text names it and what is legal.
     """
-    merged = _merged(path, ())
+    merged = read_layers(path, _sections())
     for override in overrides:
-        _override(merged, override)
+        apply_override(merged, override)
     for secret in _SECRETS:
         if secret in merged:
             raise ConfigError(f"{path}: {secret}: unknown key; secrets come from files")
@@ -277,109 +273,6 @@ def load_config(
         ),
         pin=_secret(config.policy.pin_file, "pin", environ, f"{path}: policy.pin_file"),
     )
-
-
-def config_directories(beside: Path) -> tuple[Path, ...]:
-    """Where an extended config is looked for, in order."""
-    package = Path(__file__).resolve().parent
-    prefix = Path(sys.prefix)
-    return (
-        beside,
-        package.parent / "firmware_configs",
-        prefix / "share" / "edge-agent" / "firmware_configs",
-    )
-
-
-def find_config(name: str, beside: Path) -> Path:
-    """The shipped config of that name.
-
-    Raises:
-        ConfigError: There is none; the text says where it was looked for.
-    """
-    for directory in config_directories(beside):
-        if (directory / name).is_file():
-            return directory / name
-    looked = ", ".join(str(directory) for directory in config_directories(beside))
-    raise ConfigError(f"there is no {name} in {looked}")
-
-
-def _merged(path: Path, chain: tuple[Path, ...]) -> dict[str, Any]:
-    if path in chain or len(chain) > _MOST_EXTENDS:
-        raise ConfigError(f"{chain[-1]}: extends: {path.name} leads back to itself")
-    document = _read(path)
-    parent = document.pop("extends", None)
-    if parent is None:
-        return _over(_read(Path(__file__).with_name("defaults.yaml")), document)
-    if not isinstance(parent, str):
-        raise ConfigError(f"{path}: extends: must be the name of one file")
-    try:
-        found = find_config(parent, path.parent)
-    except ConfigError as error:
-        raise ConfigError(f"{path}: extends: {error}") from error
-    return _over(_merged(found, (*chain, path)), document)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise ConfigError(f"{path}: is bigger than {_MAX_BYTES >> 20} MiB")
-        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueLoader)  # noqa: S506 - a SafeLoader
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise ConfigError(f"{path}: is not YAML: {' '.join(str(error).split())}") from error
-    if document is None:
-        return {}
-    if not isinstance(document, dict) or not all(isinstance(key, str) for key in document):
-        raise ConfigError(f"{path}: must be a mapping of sections: {', '.join(_sections())}")
-    return document
-
-
-class _UniqueLoader(yaml.SafeLoader):
-    """Refuses a key that is given twice, where YAML would silently keep the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key_node, _ in node.value:
-            key = key_node.value
-            if not isinstance(key_node, yaml.ScalarNode):
-                raise yaml.MarkedYAMLError(
-                    problem="a key must be a word", problem_mark=key_node.start_mark
-                )
-            if key in seen:
-                raise yaml.MarkedYAMLError(
-                    problem=f"key {key!r} is given twice", problem_mark=key_node.start_mark
-                )
-            seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
-def _over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    merged = dict(below)
-    for key, value in above.items():
-        if isinstance(value, dict) and isinstance(merged.get(key), dict):
-            merged[key] = _over(merged[key], value)
-        else:
-            merged[key] = value
-    return merged
-
-
-def _override(merged: dict[str, Any], override: str) -> None:
-    key, equals, text = override.partition("=")
-    if not equals or not key:
-        raise ConfigError(f"--set {override}: must be key.path=value")
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"--set {key}: {text!r} is not a YAML value") from error
-    *sections, last = key.split(".")
-    place = merged
-    for section in sections:
-        inner = place.setdefault(section, {})
-        if not isinstance(inner, dict):
-            raise ConfigError(f"--set {key}: {section} is a value, not a section")
-        place = inner
-    place[last] = value
 
 
 def _convert(document: Mapping[str, Any], kind: type[_T], where: str) -> _T:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.background import AgentThread
-from edge_agent.config import find_config
+from edge_agent.config_files import find_config
 from edge_agent.mqtt.requester import Requester
 from edge_agent.service.logs import configure_logs
 from edge_agent.sim.broker import EmbeddedBroker

@@ -131,6 +131,8 @@ def components(thing: Thing, exposes: Any) -> tuple[Component, ...]:
     listed = [expose for expose in exposes if isinstance(expose, dict)]
     lights = [expose.get("endpoint") for expose in listed if expose.get("type") == "light"]
     effects = [expose for expose in listed if expose.get("name") == "effect"]
+    # What a lamp or a thermostat has besides itself configures it; it is not spoken of by its kind.
+    category = "config" if any(expose.get("type") in SPECIFIC for expose in listed) else None
     found: list[Component] = []
     for expose in listed:
         kind, endpoint = str(expose.get("type")), expose.get("endpoint")
@@ -144,7 +146,7 @@ def components(thing: Thing, exposes: Any) -> tuple[Component, ...]:
         elif (feature := _feature(expose)) is not None and not (
             feature.name in _SKIPPED or (feature.name == "effect" and endpoint in lights)
         ):
-            found.extend(_generic(thing, feature, kind))
+            found.extend(_generic(thing, feature, kind, category))
     return tuple(found)
 
 
@@ -249,7 +251,7 @@ def _lock(
     if (state := features.get("state")) is None:
         return
     if not state.key.startswith("state"):  # a child lock, say
-        yield from _generic(thing, state, "binary")
+        yield from _generic(thing, state, "binary", "config")
         return
     locked = str(state.raw.get("value_on", "LOCK"))
     unlocked = str(state.raw.get("value_off", "UNLOCK"))
@@ -356,7 +358,9 @@ SPECIFIC: Final[Mapping[str, _Specific]] = {
 """By type of expose; the other types are values on their own."""
 
 
-def _generic(thing: Thing, feature: Feature, kind: str) -> Iterator[Component]:
+def _generic(
+    thing: Thing, feature: Feature, kind: str, category: str | None
+) -> Iterator[Component]:
     """A value on its own: what can be set is a switch, a number, ...; all else is a sensor."""
     settings = feature.both(thing)
     match kind:
@@ -385,8 +389,8 @@ def _generic(thing: Thing, feature: Feature, kind: str) -> Iterator[Component]:
             return  # composites and lists: nothing that a sentence could set
     if platform.endswith("sensor") and not feature.readable:
         return
-    category = feature.raw.get("category")
-    settings["entity_category"] = "diagnostic" if feature.name in _DIAGNOSTIC else category
+    known = "diagnostic" if feature.name in _DIAGNOSTIC else feature.raw.get("category")
+    settings["entity_category"] = known or (category if feature.settable else None)
     settings["unit_of_measurement"] = feature.raw.get("unit")
     yield _component(thing, platform, feature.key, settings, feature.key)
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import yaml
 
-from edge_agent.config import find_config
+from edge_agent.config_files import find_config
 from edge_agent.sim.accept import Accept, NumberLeaf, OptionLeaf, SetOne, TextLeaf, Values
 from edge_agent.sim.device import Device, Motion
 

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from edge_agent.app import configured_registry, vehicle
-from edge_agent.config import find_config, load_config
+from edge_agent.config import load_config
+from edge_agent.config_files import find_config
 from edge_agent.core.names import fold
 from edge_agent.core.registry import Registry
 from edge_agent.devices.homeassistant import HomeAssistant

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edge_agent.app import App
-from edge_agent.config import Config, find_config, load_config
+from edge_agent.config import Config, load_config
+from edge_agent.config_files import find_config
 from edge_agent.core.entity import Origin, Risk
 from edge_agent.core.policy import Verdict
 from edge_agent.errors import ConfigError

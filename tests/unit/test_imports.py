@@ -18,10 +18,11 @@ ALLOWED = {
     "devices": {"devices", "core", "errors"},
     "models": {"models", "language", "core", "errors"},
     "mqtt": {"mqtt", "core", "errors"},
-    "sim": {"sim", "config", "core", "errors"},
+    "sim": {"sim", "config_files", "core", "errors"},
     "voice": {"voice", "core", "language", "errors"},
     "service": {"service", "mqtt", "devices", "language", "slm", "core", "errors", ""},
-    "config": {"devices", "core", "errors"},
+    "config_files": {"errors"},
+    "config": {"config_files", "devices", "core", "errors"},
 }
 ALLOWED["app"] = {*ALLOWED, "app"}
 ALLOWED["background"] = {*ALLOWED["app"], "background"}

@@ -136,6 +136,19 @@ def test_access_says_what_can_be_read_and_set(access, readable, settable):
     assert [(c.readable, c.settable) for c in entity.capabilities] == [(readable, settable)]
 
 
+def test_what_a_device_has_besides_itself_is_reached_by_its_full_name_only():
+    lock = {"type": "binary", "name": "child_lock", "property": "child_lock", "access": 7}
+    power = {"type": "numeric", "name": "power", "property": "power", "access": 1}
+    _, changes = found(SWITCH, lock, power)
+    assert {e.id: e.diagnostic for e in changes.upsert} == {
+        "switch.lamp": False,
+        "switch.lamp_child_lock": True,
+        "sensor.lamp_power": False,
+    }
+    _, alone = only(lock)
+    assert not alone.diagnostic
+
+
 def test_ranges_are_the_device_s_own():
     numeric = {"type": "numeric", "name": "timeout", "property": "timeout", "access": 7}
     _, entity = only({**numeric, "value_min": 5, "value_max": 90, "unit": "s"})
