@@ -274,9 +274,9 @@ def _cover(
     if position is not None:
         settings |= position.read(thing, "position_topic", "position_template")
         settings |= position.write(thing, "set_position_topic", "set_position_template")
-    elif state is not None:
-        settings |= state.read(thing, "state_topic", "value_template")
-        settings |= {"state_open": "OPEN", "state_closed": "CLOSE", "state_stopped": "STOP"}
+    # Some devices report the state that they were told to have; their position is where they are.
+    if said := tuple(part.key for part in (position, state) if part is not None and part.readable):
+        settings |= {"state_topic": thing.topic, "value_template": Field(said, _opening)}
     if tilt is not None:
         settings |= tilt.read(thing, "tilt_status_topic", "tilt_status_template")
         settings |= tilt.write(thing, "tilt_command_topic", "tilt_command_template")
@@ -286,6 +286,12 @@ def _cover(
     if not named and (device_class := next(described, None)):
         settings["device_class"] = device_class
     yield from _specific(thing, "cover", expose, settings)
+
+
+def _opening(said: Any) -> str:
+    if isinstance(said, (int, float)):
+        return "open" if said else "closed"
+    return {"OPEN": "open", "CLOSE": "closed", "STOP": "stopped"}[said]
 
 
 def _fan(
