@@ -6,6 +6,9 @@ from edge_agent.language.grammar import Node
 from edge_agent.slm.decode import Hypothesis
 from edge_agent.slm.model import Model
 
+_HOPELESS = 6.0
+"""Nats below the best branch at which one is given up: every token of it costs time."""
+
 
 class TokenModel:
     """Tokenizer and decoder of one model behind the interpreter's Protocol."""
@@ -34,5 +37,10 @@ class TokenModel:
     ) -> Sequence[Hypothesis]:
         """The best paths through the automaton from `start`, best first."""
         return self._decoder.decode(
-            prompt, start, width=width, max_tokens=max_tokens, cancelled=cancelled
+            prompt,
+            start,
+            width=width,
+            max_tokens=max_tokens,
+            margin=_HOPELESS,
+            cancelled=cancelled,
         )

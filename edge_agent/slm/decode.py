@@ -5,6 +5,7 @@ Runs of forced tokens ride along with the next choice. It knows token ids only: 
 and not what the automaton stands for.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -112,6 +113,7 @@ class Decoder:
         *,
         width: int = 1,
         max_tokens: int,
+        margin: float = math.inf,
         cancelled: Callable[[], bool] = never,
     ) -> list[Hypothesis]:
         """At most `width` token sequences of the grammar, the most probable first.
@@ -121,6 +123,7 @@ class Decoder:
             start: The grammar's first state.
             width: Branches that are kept; 1 is greedy.
             max_tokens: Tokens after which a branch is cut off.
+            margin: Nats below the best branch at which another one is given up.
             cancelled: Asked before every step.
 
         Raises:
@@ -163,6 +166,8 @@ class Decoder:
             grown.sort(key=lambda beam: -sum(beam.logprobs))
             # A branch only ever loses probability: one below the worst kept result is lost.
             floor = done[width - 1].logprob if len(done) >= width else -np.inf
+            if grown:
+                floor = max(floor, sum(grown[0].logprobs) - margin)
             live = [beam for beam in grown[:width] if sum(beam.logprobs) > floor]
             self._count(decoded=len(live), forced=sum(len(forced) for _, forced, _, _ in walks))
             feeds = []

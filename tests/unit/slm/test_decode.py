@@ -1,4 +1,5 @@
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -87,6 +88,19 @@ def test_a_wide_beam_finds_the_most_probable_sentences() -> None:
     for hypothesis in found:
         assert hypothesis.logprobs == pytest.approx(logprobs(prompt, hypothesis.tokens), abs=1e-5)
         assert hypothesis.finished
+
+
+def test_a_branch_far_below_the_best_is_given_up_and_the_best_stays() -> None:
+    def decode(margin: float) -> tuple[list[tuple[int, ...]], int]:
+        decoder = Decoder(FakeNetwork())
+        found = decoder.decode([9, 2, 5], Sentences(ALL), width=27, max_tokens=5, margin=margin)
+        return [hypothesis.tokens for hypothesis in found], decoder.stats.decoded_tokens
+
+    every, cost = decode(math.inf)
+    few, less = decode(0.5)
+    assert few[0] == every[0]
+    assert len(few) < len(every)
+    assert less < cost
 
 
 def test_width_one_takes_the_best_token_each_time() -> None:
