@@ -13,6 +13,9 @@ from edge_agent.core.entity import Origin
 from edge_agent.core.payload import STATE_LIMIT, decode_json
 from edge_agent.errors import DeviceError
 
+PLAIN_TEXT = "plain-text"
+"""The one conversation of all who send plain text, so that they can answer a question too."""
+
 _MOST_ID = 128
 
 
@@ -110,7 +113,7 @@ def _body(payload: bytes, fallback: str) -> _Body:
         if len(payload) > STATE_LIMIT:
             raise RequestError(f"more than {STATE_LIMIT} bytes", fallback)
         try:
-            return _Body(text=payload.decode("utf-8"))
+            return _Body(text=payload.decode("utf-8"), conversation_id=PLAIN_TEXT)
         except UnicodeDecodeError as error:
             raise RequestError("the payload is not UTF-8", fallback) from error
     try:

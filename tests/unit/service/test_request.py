@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.core.entity import Origin
-from edge_agent.service.request import RecentRequests, Request, RequestError, Seen, parse_request
+from edge_agent.service.request import (
+    PLAIN_TEXT,
+    RecentRequests,
+    Request,
+    RequestError,
+    Seen,
+    parse_request,
+)
 
 
 def parse(body, **more):
@@ -19,7 +26,7 @@ def test_plain_text_gets_an_id_of_its_own():
     first, second = parse(b" turn on the lamp\n"), parse(b"turn on the lamp")
     assert first.text == second.text == "turn on the lamp"
     assert first.id != second.id
-    assert first.conversation_id == first.id
+    assert first.conversation_id == PLAIN_TEXT  # so that a plain "yes" answers
     assert first.origin is Origin.COMMAND
     assert first.deadline is None
     assert not first.dry_run
