@@ -114,6 +114,9 @@ Command: increase heating temperature by 3
 Request: switch the stereo on
 Command: turn on stereo
 
+Request: turn the shelf light green
+Command: set shelf light color to green
+
 """
 
 MOST_CHARACTERS = 300
