@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from edge_agent.core.command import Ask, Query
-from edge_agent.core.entity import Entity, Value
+from edge_agent.core.entity import Entity
 from edge_agent.core.names import fold
 from edge_agent.core.outcome import join_names, say_number, sentence, unit_of
 from edge_agent.core.registry import Registry
@@ -101,8 +101,3 @@ def _last(seen: Observed | None, unit: str) -> str:
 
 def _names(entities: Sequence[Entity], registry: Registry) -> str:
     return join_names([registry.spoken_name(entity.id) for entity in entities])
-
-
-def text_of(value: Value | None) -> str:
-    """A value for a person, `unknown` where there is none."""
-    return "unknown" if value is None else say_number(value)

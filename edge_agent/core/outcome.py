@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from edge_agent.core.command import Command
-from edge_agent.core.entity import Attribute, Capability, Entity, Range, Reading, Value, spoken_unit
+from edge_agent.core.entity import Attribute, Capability, Range, Reading, Value, spoken_unit
 from edge_agent.core.registry import Registry
 
 
@@ -177,11 +177,6 @@ def _value(command: Command, registry: Registry) -> str:
 
 def _the(name: str) -> str:
     return f"the {name}"
-
-
-def the(entity: Entity) -> str:
-    """An entity's name with its article."""
-    return _the(entity.name)
 
 
 def _join(items: Sequence[str]) -> str:

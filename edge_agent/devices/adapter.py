@@ -56,10 +56,6 @@ class Adapter(Protocol):
         """Seconds after which a silent entity's state is unknown; None: it stays known."""
         ...
 
-    def owns(self, entity: str) -> bool:
-        """Whether `messages` of this translator serves the entity."""
-        ...
-
     def messages(self, command: Command) -> tuple[Outgoing, ...]:
         """The messages that carry out a command, in order.
 

@@ -114,10 +114,6 @@ class Vss:
         """None: how old a value may be is for the interlocks to say."""
         return None
 
-    def owns(self, entity: str) -> bool:
-        """Whether the entity is part of this vehicle."""
-        return entity in self._bound
-
     def observe(self, topic: str, payload: bytes) -> tuple[Observation | Availability, ...]:
         """What a signal says; one that cannot be read now is unknown, as interlocks must see."""
         routes = self._routes.get(topic)

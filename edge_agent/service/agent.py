@@ -238,6 +238,7 @@ class Agent:
             topic is None
             or self._topics.reserved(topic)
             or not response_topic_allowed(topic, self._prefixes)
+            or self._devices.commands(topic)
         ):
             return None
         return topic

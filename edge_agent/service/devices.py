@@ -64,6 +64,10 @@ class Devices:
             self._changed.notify_all()
         return changed
 
+    def commands(self, topic: str) -> bool:
+        """Whether a message on this topic would move a device."""
+        return any(topic in adapter.command_topics for adapter, _ in self._known)
+
     def messages(self, command: Command) -> tuple[Outgoing, ...]:
         """The messages that carry out a command.
 

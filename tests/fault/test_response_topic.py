@@ -56,3 +56,15 @@ def test_an_answer_never_goes_anywhere_else(hall, topic):
     own = {hall.topic("command"): 2}  # the two requests themselves
     assert len(hall.tap.on(topic)) - before == own.get(topic, 0)
     assert hall.sent() == []
+
+
+def test_an_answer_never_moves_a_device_whatever_the_prefixes_allow(rig):
+    hall = rig(
+        *pick("kitchen_light", "zigbee_bridge"),
+        settings=("mqtt.response_prefixes=[kitchen-light/]",),
+    )
+    hall.ask("turn on kitchen light")
+    (topic,) = {entry.topic for entry in hall.world.log}
+    request(hall, topic)
+    assert hall.answer("r1")["status"] == "ok"
+    assert [body for body in hall.tap.on(topic) if b"conversation_id" in body.payload] == []

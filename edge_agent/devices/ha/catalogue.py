@@ -94,10 +94,6 @@ class Catalogue:
         """Every topic that `messages` may publish to."""
         return frozenset().union(*(known.command_topics for known in self._bindings.values()))
 
-    def owns(self, entity: str) -> bool:
-        """Whether the entity was discovered here."""
-        return entity in self._bindings
-
     def expiry(self, entity: str) -> float | None:
         """Seconds after which an observation of the entity no longer counts; None for never."""
         binding = self._bindings.get(entity)

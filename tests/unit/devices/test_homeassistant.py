@@ -42,7 +42,7 @@ def test_an_empty_payload_removes_entity_and_topics():
     adapter.discover(LAMP, body(state_topic="lamp"))
     assert adapter.discover(LAMP, b"").remove == ("light.lamp",)
     assert adapter.state_topics == adapter.command_topics == frozenset()
-    assert not adapter.owns("light.lamp")
+    assert "light.lamp" not in {entity.id for entity in adapter.known().upsert}
     assert adapter.known().upsert == ()
 
 
@@ -51,7 +51,7 @@ def test_a_damaged_update_keeps_what_was_there():
     adapter.discover(LAMP, body())
     changes = adapter.discover(LAMP, body(command_topic="lamp/#"))
     assert not changes
-    assert adapter.owns("light.lamp")
+    assert "light.lamp" in {entity.id for entity in adapter.known().upsert}
 
 
 def test_a_damaged_command_topic_is_a_problem():

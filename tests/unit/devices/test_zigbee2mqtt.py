@@ -56,7 +56,7 @@ def test_a_device_that_is_no_longer_listed_is_gone():
     adapter, _ = found(SWITCH)
     assert adapter.discover(LIST, b"[]").remove == ("switch.lamp",)
     assert adapter.state_topics == adapter.command_topics == frozenset()
-    assert not adapter.owns("switch.lamp")
+    assert "switch.lamp" not in {entity.id for entity in adapter.known().upsert}
 
 
 def test_a_renamed_device_is_commanded_under_its_new_name():
@@ -91,7 +91,7 @@ def test_a_damaged_list_is_a_problem_and_keeps_what_was_there(payload):
     changes = adapter.discover(LIST, payload)
     assert LIST in changes.problems[0]
     assert not changes
-    assert adapter.owns("switch.lamp")
+    assert "switch.lamp" in {entity.id for entity in adapter.known().upsert}
 
 
 def test_a_damaged_device_costs_no_other():
@@ -109,7 +109,7 @@ def test_a_damaged_device_costs_no_other():
         ),
     )
     assert "Many" in changes.problems[0]
-    assert adapter.owns("switch.lamp")
+    assert "switch.lamp" in {entity.id for entity in adapter.known().upsert}
 
 
 def test_the_second_device_of_one_name_is_refused():

@@ -92,9 +92,6 @@ class FakeAdapter:
     def expiry(self, entity: str) -> float | None:
         return self.expiries.get(entity)
 
-    def owns(self, entity: str) -> bool:
-        return entity in self.home.entities
-
     def messages(self, command: Command) -> tuple[Outgoing, ...]:
         if command.value == "cool":
             raise DeviceError("its compressor is broken")
