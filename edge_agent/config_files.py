@@ -40,32 +40,36 @@ def find_config(name: str, beside: Path) -> Path:
     raise ConfigError(f"there is no {name} in {looked}")
 
 
-def read_layers(
-    path: Path, sections: Sequence[str], chain: tuple[Path, ...] = ()
-) -> dict[str, Any]:
+def read_layers(path: Path, sections: Sequence[str]) -> dict[str, Any]:
     """A file laid over what it extends, with the defaults of every configuration at the bottom.
 
     Args:
         path: The YAML file.
         sections: What may stand in it, for the error that says so.
-        chain: The files that led here.
 
     Raises:
         ConfigError: A file cannot be read or extends itself.
     """
+    defaults = _read(Path(__file__).with_name("defaults.yaml"), sections)
+    return _over(defaults, _stacked(path, sections, ()))
+
+
+def _stacked(path: Path, sections: Sequence[str], chain: tuple[Path, ...]) -> dict[str, Any]:
     if path in chain or len(chain) > _MOST_EXTENDS:
         raise ConfigError(f"{chain[-1]}: extends: {path.name} leads back to itself")
     document = _read(path, sections)
-    parent = document.pop("extends", None)
-    if parent is None:
-        return _over(_read(Path(__file__).with_name("defaults.yaml"), sections), document)
-    if not isinstance(parent, str):
-        raise ConfigError(f"{path}: extends: must be the name of one file")
-    try:
-        found = find_config(parent, path.parent)
-    except ConfigError as error:
-        raise ConfigError(f"{path}: extends: {error}") from error
-    return _over(read_layers(found, sections, (*chain, path)), document)
+    extended = document.pop("extends", None) or []
+    names = [extended] if isinstance(extended, str) else extended
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ConfigError(f"{path}: extends: must be the name of a file, or a list of them")
+    stack: dict[str, Any] = {}
+    for name in names:
+        try:
+            found = find_config(name, path.parent)
+        except ConfigError as error:
+            raise ConfigError(f"{path}: extends: {error}") from error
+        stack = _over(stack, _stacked(found, sections, (*chain, path)))
+    return _over(stack, document)
 
 
 def _read(path: Path, sections: Sequence[str]) -> dict[str, Any]:

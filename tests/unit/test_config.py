@@ -84,7 +84,7 @@ BAD = [
     ("pin: '1234'", "pin", "unknown key; secrets come from files"),
     ("mqtt_password: hunter2", "mqtt_password", "unknown key; secrets come from files"),
     ("extends: gone.yaml", "extends", "there is no gone.yaml in"),
-    ("extends: [a.yaml]", "extends", "must be the name of one file"),
+    ("extends: [1]", "extends", "must be the name of a file, or a list of them"),
     ("- 1", None, "must be a mapping of sections: extends, agent"),
     ("5: x", None, "must be a mapping of sections"),
     ("agent: [", None, "is not YAML"),
@@ -254,12 +254,20 @@ def test_every_shipped_config_loads_and_builds(path):
 
 
 def test_board_goes_under_any_device(write):
-    config = load(write("extends: smart-home-hub.yaml"))
+    hub = load(write("extends: smart-home-hub.yaml"))
     for board in (SHIPPED / "boards").glob("*.yaml"):
-        both = load(
-            write(f"extends: {board}\n" + yaml.safe_dump({"model": {"name": config.model.name}}))
-        )
-        assert both.board.memory_mb > 0
+        alone = load(write(f"extends: {board}"))
+        both = load(write(f"extends: [smart-home-hub.yaml, boards/{board.name}]"))
+        assert both.board == alone.board != hub.board
+        assert both.policy == hub.policy
+
+
+def test_the_last_extended_file_wins_and_defaults_stay_at_the_bottom(write):
+    write("agent: {id: one}\npolicy: {interlocks: []}", "one.yaml")
+    write("agent: {area: Hall}", "two.yaml")
+    config = load(write("extends: [one.yaml, two.yaml]"))
+    assert (config.agent.id, config.agent.area) == ("one", "Hall")
+    assert config.policy.interlocks == ()
 
 
 def test_config_that_is_nowhere_is_said_with_where_it_was_looked_for(tmp_path):
