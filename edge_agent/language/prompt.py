@@ -111,12 +111,6 @@ Command: if attic temperature is above 25 then turn on fan
 Request: turn the heating up by 3 degrees
 Command: increase heating temperature by 3
 
-Request: switch the stereo on
-Command: turn on stereo
-
-Request: turn the shelf light green
-Command: set shelf light color to green
-
 """
 
 MOST_CHARACTERS = 300
