@@ -25,7 +25,7 @@ from edge_agent.devices.zigbee2mqtt import Zigbee2Mqtt
 from edge_agent.errors import EdgeAgentError
 from edge_agent.language.dialogue import Dialogue
 from edge_agent.language.interpreter import Interpreter
-from edge_agent.models import find_model
+from edge_agent.models import ModelSpec, find_model
 from edge_agent.mqtt.client import ConnectionEvent, MqttClient
 from edge_agent.mqtt.inbox import Inbox
 from edge_agent.mqtt.requester import Requester
@@ -305,6 +305,18 @@ def _requirements(items: Sequence[RequirementConfig]) -> tuple[Requirement, ...]
     )
 
 
+def chosen_model(config: Config) -> tuple[ModelSpec, Path, str | None]:
+    """The model that a configuration means: how it is asked, its file, and its checksum if known.
+
+    Raises:
+        ModelError: There is no such model, or its file is not installed.
+    """
+    spec = find_model(config.model.name)
+    if config.model.file is None:
+        return spec, spec.path(), config.model.sha256 or spec.sha256
+    return spec, Path(config.model.file), config.model.sha256
+
+
 def model_loader(config: Config) -> Callable[[], Loaded]:
     """A function that loads the configured model; called in the worker's thread."""
 
@@ -313,9 +325,7 @@ def model_loader(config: Config) -> Callable[[], Loaded]:
         from edge_agent.service.tokens import TokenModel  # noqa: PLC0415
         from edge_agent.slm.model import load_model  # noqa: PLC0415
 
-        spec = find_model(config.model.name)
-        path = Path(config.model.file) if config.model.file else spec.path()
-        sha256 = config.model.sha256 or (None if config.model.file else spec.sha256)
+        spec, path, sha256 = chosen_model(config)
         model = load_model(
             path,
             n_ctx=config.model.context,

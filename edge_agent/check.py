@@ -10,10 +10,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from edge_agent.app import App, broker_settings
+from edge_agent.app import App, broker_settings, chosen_model
 from edge_agent.config import Config, load_config
 from edge_agent.errors import EdgeAgentError
-from edge_agent.models import find_model
 from edge_agent.mqtt.requester import Requester
 
 _MEGABYTE = 1 << 20
@@ -58,11 +57,9 @@ def _model(config: Config) -> Iterator[Finding]:
     from edge_agent.slm.gguf import open_gguf, sha256_file  # noqa: PLC0415
 
     try:
-        spec = find_model(config.model.name)
-        path = Path(config.model.file) if config.model.file else spec.path()
+        spec, path, wanted = chosen_model(config)
         open_gguf(path, max_bytes=config.board.memory_mb * _MEGABYTE)
-        wanted = config.model.sha256 or (None if config.model.file else spec.sha256)
-        if wanted is not None and sha256_file(path) != wanted:
+        if wanted is not None and sha256_file(path) != wanted.lower():
             yield Finding("model", ok=False, found=f"{path} is damaged", remedy="install it again")
             return
     except EdgeAgentError as error:
