@@ -23,3 +23,7 @@ class MqttError(EdgeAgentError):
 
 class PlanError(EdgeAgentError):
     """A command that no device of this registry can execute."""
+
+
+class FactoryError(EdgeAgentError):
+    """Data, a checkpoint or a setting that a model cannot be made from."""
