@@ -1,0 +1,230 @@
+"""The phrasing bank: what people say, as YAML files that anybody can read and extend.
+
+Loads and checks `bank/phrasings/*.yaml` and `bank/manner.yaml`. Knows no homes and no model.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+import yaml
+
+from edge_agent.core.entity import Kind
+from edge_agent.errors import FactoryError
+
+BANK = Path(__file__).parent / "bank"
+"""The bank that is shipped."""
+
+STYLES = ("direct", "elliptical", "polite", "indirect", "sloppy", "question")
+PLACES = tuple("target target:one target:many target:plural place area number option text".split())
+_PLACE = re.compile(r"\{([^{}]*)\}")
+_T = TypeVar("_T")
+_ASKS = ("state", "is", "above", "below", "count", "which", "any")
+
+
+class Split(StrEnum):
+    """Who may see a phrasing or a name: evaluation sees neither those of training."""
+
+    TRAIN = "train"
+    CALIBRATE = "calibrate"
+    TEST = "test"
+
+
+def split_of(text: str) -> Split:
+    """The split of a phrasing or name: 85 / 5 / 10 percent, by a hash that never changes."""
+    bucket = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4]) % 100
+    if bucket < 85:
+        return Split.TRAIN
+    return Split.CALIBRATE if bucket < 90 else Split.TEST
+
+
+class _Entry(msgspec.Struct, forbid_unknown_fields=True):
+    """One entry as it is written."""
+
+    say: dict[str, list[str]]
+    do: str | None = None
+    ask: str | None = None
+    none: str | None = None
+    attribute: str | None = None
+    value: str | float | None = None
+    of: list[str] = []
+
+
+class _IfEntry(msgspec.Struct, forbid_unknown_fields=True, rename={"test": "if"}):
+    test: str
+    of: list[str]
+    say: list[str]
+
+
+class _FollowUp(msgspec.Struct, forbid_unknown_fields=True):
+    follow: str
+    say: list[str]
+    do: str | None = None
+
+
+class Manner(
+    msgspec.Struct,
+    forbid_unknown_fields=True,
+    frozen=True,
+    rename={"for_": "for", "if_": "if", "except_": "except"},
+):
+    """What is said around any sentence, and how parts are joined."""
+
+    lead_in: list[str]
+    lead_in_request: list[str]
+    tail: list[str]
+    filler: list[str]
+    join: list[str]
+    correct: list[str]
+    cancel: list[str]
+    all: list[str]
+    everything: list[str]
+    except_: list[str]
+    delay: list[str]
+    at: list[str]
+    for_: list[str]
+    if_: list[_IfEntry]
+    follow_up: list[_FollowUp]
+    mishear: dict[str, list[str]]
+    join_reverse: list[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Phrasing:
+    """One way to say one thing."""
+
+    text: str
+    style: str
+    kinds: tuple[Kind, ...]
+    do: tuple[str, str] | None = None
+    """Attribute and value, as the bank writes them."""
+    ask: str | None = None
+    attribute: str | None = None
+    value: str | None = None
+    none: str | None = None
+    """The class of a negative."""
+
+    @property
+    def places(self) -> frozenset[str]:
+        """The names of its placeholders."""
+        return frozenset(_PLACE.findall(self.text))
+
+    @property
+    def split(self) -> Split:
+        """Who may see it."""
+        return split_of(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Bank:
+    """Everything that people say."""
+
+    phrasings: tuple[Phrasing, ...]
+    manner: Manner
+
+    def of(self, split: Split) -> "Bank":
+        """The part of one split."""
+        return Bank(tuple(one for one in self.phrasings if one.split is split), self.manner)
+
+
+def load_bank(directory: Path = BANK) -> Bank:
+    """The bank in a directory.
+
+    Raises:
+        FactoryError: A file cannot be read or is wrong, or there are no phrasings at all. The text
+            names file, entry and legal values.
+    """
+    files = sorted((directory / "phrasings").glob("*.yaml"))
+    phrasings = [phrasing for file in files for phrasing in load_phrasings(file)]
+    if not phrasings:
+        raise FactoryError(f"{directory / 'phrasings'}: no phrasings; a model is made from them")
+    return Bank(tuple(dict.fromkeys(phrasings)), _read(directory / "manner.yaml", Manner))
+
+
+def load_phrasings(file: Path) -> Sequence[Phrasing]:
+    """The phrasings of one file.
+
+    Raises:
+        FactoryError: As `load_bank`.
+    """
+    return [
+        phrasing
+        for number, entry in enumerate(_read(file, list[_Entry]), 1)
+        for phrasing in _phrasings(entry, f"{file}: entry {number}")
+    ]
+
+
+def _read(file: Path, form: type[_T]) -> _T:
+    try:
+        data = yaml.load(
+            file.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        )
+        return msgspec.convert(data, form)
+    except OSError as error:
+        raise FactoryError(f"{file}: cannot be read: {error.strerror or error}") from error
+    except (yaml.YAMLError, msgspec.ValidationError) as error:
+        raise FactoryError(f"{file}: {error}") from error
+
+
+def _phrasings(entry: _Entry, where: str) -> Sequence[Phrasing]:
+    if sum(part is not None for part in (entry.do, entry.ask, entry.none)) != 1:
+        raise FactoryError(f"{where}: exactly one of do, ask, none is needed")
+    kinds = _kinds(entry.of, where)
+    do = None
+    if entry.do is not None:
+        attribute, found, value = entry.do.partition("=")
+        if not found or not attribute or not value:
+            raise FactoryError(f"{where}: do: {entry.do!r}; legal is attribute=value")
+        do = (attribute, value)
+    if entry.ask is not None and (entry.ask not in _ASKS or not entry.attribute):
+        raise FactoryError(f"{where}: ask: {entry.ask!r}; legal with an attribute: {_ASKS}")
+    found_phrasings = []
+    for style, texts in entry.say.items():
+        if style not in STYLES:
+            raise FactoryError(f"{where}: say: {style!r}; legal: {', '.join(STYLES)}")
+        for text in texts:
+            _check(text, kinds, entry, where)
+            value = entry.value
+            found_phrasings.append(
+                Phrasing(
+                    " ".join(text.split()).casefold(),
+                    style,
+                    kinds,
+                    do,
+                    entry.ask,
+                    entry.attribute,
+                    None if value is None else f"{value}",
+                    entry.none,
+                )
+            )
+    return found_phrasings
+
+
+def _kinds(names: Sequence[str], where: str) -> tuple[Kind, ...]:
+    for name in names:
+        if name not in set(Kind):
+            raise FactoryError(f"{where}: of: {name!r}; legal: {', '.join(Kind)}")
+    return tuple(Kind(name) for name in names)
+
+
+def _check(text: str, kinds: Sequence[Kind], entry: _Entry, where: str) -> None:
+    places = set(_PLACE.findall(text))
+    if unknown := places - set(PLACES):
+        raise FactoryError(f"{where}: {text!r} has {{{unknown.pop()}}}; legal: {', '.join(PLACES)}")
+    if not kinds and (entry.none is None or any(place.startswith("target") for place in places)):
+        raise FactoryError(f"{where}: {text!r} needs `of`, the kinds of device it is said of")
+    told = f"{entry.do} {entry.value}"
+    for place in ("number", "option", "text"):
+        asked = f"{{{place}}}" in told or (place == "number" and entry.ask in {"above", "below"})
+        if asked and place not in places:
+            raise FactoryError(f"{where}: {text!r} must contain {{{place}}}")
+
+
+def manner_items(manner: Manner) -> Mapping[str, int]:
+    """How many items each list of the manner has, for the card."""
+    return {field: len(getattr(manner, field) or ()) for field in manner.__struct_fields__}
