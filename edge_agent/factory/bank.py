@@ -5,7 +5,7 @@ Loads and checks `bank/phrasings/*.yaml` and `bank/manner.yaml`. Knows no homes 
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -53,6 +53,7 @@ class _Entry(msgspec.Struct, forbid_unknown_fields=True):
     attribute: str | None = None
     value: str | float | None = None
     of: list[str] = []
+    named: list[str] = []
 
 
 class _IfEntry(msgspec.Struct, forbid_unknown_fields=True, rename={"test": "if"}):
@@ -108,6 +109,15 @@ class Phrasing:
     value: str | None = None
     none: str | None = None
     """The class of a negative."""
+    named: tuple[str, ...] = ()
+    """Parts of names: it is said only of a device that one of them is found in. A car has seats
+    that heat and seats that massage, and `my back is cold` means the first."""
+
+    def suits(self, names: Iterable[str]) -> bool:
+        """Whether it is said of a device with these names."""
+        return not self.named or any(
+            part in name.casefold() for name in names for part in self.named
+        )
 
     @property
     def places(self) -> frozenset[str]:
@@ -200,6 +210,7 @@ def _phrasings(entry: _Entry, where: str) -> Sequence[Phrasing]:
                     entry.attribute,
                     None if value is None else f"{value}",
                     entry.none,
+                    tuple(part.casefold() for part in entry.named),
                 )
             )
     return found_phrasings
