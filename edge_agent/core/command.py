@@ -66,6 +66,24 @@ class Condition:
     value: Value
 
 
+class When(StrEnum):
+    """How a time that was said belongs to an action."""
+
+    IN = "in"
+    FOR = "for"
+    """At once, and undone after that time."""
+    AT = "at"
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When an action is due."""
+
+    when: When
+    seconds: float
+    """From acceptance; for AT since local midnight."""
+
+
 @dataclass(frozen=True, slots=True)
 class Action:
     """One thing to do, as it was said."""
@@ -74,8 +92,8 @@ class Action:
     attribute: str
     value: Wanted
     condition: Condition | None = None
-    delay: float | None = None
-    """Seconds from acceptance; None is now."""
+    schedule: Schedule | None = None
+    """None is now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +123,8 @@ class Query:
     attribute: str
     value: Value | None = None
     """For yes-no, count and which: the value that is asked about."""
+    comparison: Comparison = Comparison.IS
+    """How the observed value is compared with it."""
 
 
 @dataclass(frozen=True, slots=True)

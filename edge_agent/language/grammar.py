@@ -18,31 +18,42 @@ from edge_agent.core.command import (
     Plan,
     Query,
     Refusal,
+    Schedule,
     Step,
     Target,
     Toggle,
     Wanted,
 )
-from edge_agent.core.entity import Attribute, Capability, Choice, Range, Reading, Text
+from edge_agent.core.entity import Attribute, Capability, Choice, Range, Reading, Text, Value
 from edge_agent.core.registry import Registry
 from edge_agent.errors import ModelError
-from edge_agent.language.numbers import spell
+from edge_agent.language.times import Time
 from edge_agent.language.vocabulary import Spoken
 from edge_agent.language.wording import (
-    BARE_ATTRIBUTES,
-    QUESTION_FORMS,
+    EXCEPT,
     REFUSAL,
     SEPARATOR,
-    command_form,
+    THEN,
+    write_command,
+    write_condition,
+    write_question,
 )
 
-VERSION = 1
+VERSION = 2
 """Of the output language; a model that was made for another version is refused."""
 
 MOST_ACTIONS = 4
 """Commands in one sentence."""
 
-Leaf: TypeAlias = Action | Condition | Query | Refusal
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """What a collective action passes over."""
+
+    target: Target
+
+
+Leaf: TypeAlias = Action | Condition | Query | Refusal | Exclusion | Schedule
 
 
 class Encoder(Protocol):
@@ -89,8 +100,11 @@ class Slots:
     numbers: Sequence[float] = ()
     texts: Sequence[str] = ()
     """Spans of the sentence that may become a text, an item of a list say."""
+    times: Sequence[Time] = ()
     conditional: bool = False
     """Whether conditions are offered at all."""
+    exceptional: bool = False
+    """Whether exceptions ("all ... except ...") are offered at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +138,13 @@ def meaning(root: Node, tokens: Sequence[int]) -> Meaning:
                 condition = node.leaf
             case Action():
                 actions.append(replace(node.leaf, condition=condition))
+            case Exclusion(target) if actions:
+                actions[-1] = replace(actions[-1], target=_without(actions[-1].target, target))
+            case Schedule() if actions:
+                actions[-1] = replace(actions[-1], schedule=node.leaf)
         node = node.outcome[token]
+    if any(not action.target.entities for action in actions):
+        return Refusal("nothing is left after the exceptions")
     if 0 < len(actions) <= MOST_ACTIONS:
         return Plan(tuple(actions))
     return Refusal("too many commands in one sentence" if actions else "nothing")
@@ -146,13 +166,24 @@ def compile_grammar(registry: Registry, slots: Slots, encode: Encoder, end: int)
     done = {end: Node()}
     actions, questions, conditions = Node(), Node(), Node()
     again = {**done, **_through(encode(SEPARATOR), actions)}
+    timed, excluded = Node(), Node()
+    for time in slots.times:
+        timed.put(encode(f" {time.phrase}"), time.schedule, again)
+    then_or_timed = {**again, **timed.children}
+    then_or_except = dict(then_or_timed)
+    if slots.exceptional:
+        then_or_except |= _through(encode(f" {EXCEPT}"), excluded)
+        for spoken in slots.targets:
+            exclusion = Exclusion(spoken.target)
+            excluded.put(encode(f" {spoken.target.phrase}"), exclusion, then_or_except)
     for text, action in writer.actions():
-        actions.put(encode(f" {text}"), action, again)
+        outcome = then_or_except if action.target.collective else then_or_timed
+        actions.put(encode(f" {text}"), action, outcome)
     for text, query in writer.questions():
         questions.put(encode(f" {text}"), query, done)
     questions.put(encode(f" {REFUSAL}"), Refusal(), done)
     if slots.conditional:
-        then = _through(encode(" then"), actions)
+        then = _through(encode(f" {THEN}"), actions)
         for text, condition in writer.conditions():
             conditions.put(encode(f" {text}"), condition, then)
     commands = Node()
@@ -189,8 +220,9 @@ class _Writer:
                 settable = {key: known for key, known in capabilities.items() if known.settable}
                 # "lock the front door" means the lock, not the contact of the same name.
                 target = replace(spoken.target, entities=tuple(settable))
-                for text, wanted in self._values(attribute, list(settable.values())):
-                    yield text.format(target=target.phrase), Action(target, attribute, wanted)
+                for wanted in self._values(attribute, list(settable.values())):
+                    text = write_command(target.phrase, attribute, wanted)
+                    yield text, Action(target, attribute, wanted)
 
     def questions(self) -> Iterator[tuple[str, Query]]:
         """Questions about what is readable."""
@@ -202,13 +234,24 @@ class _Writer:
                     continue
                 readable = list(found.values())
                 target = Target(phrase, tuple(found), collective=True)
-                yield self._open_question(phrase, attribute), Query(Ask.STATE, target, attribute)
-                for option in _options(readable):
-                    yield f"is {phrase} {option}", Query(Ask.STATE, target, attribute, option)
-                    if spoken.plural:
-                        for text, ask in _PLURAL_QUESTIONS:
-                            query = Query(ask, target, attribute, option)
-                            yield text.format(target=phrase, value=option), query
+                for ask, value, comparison in self._asked(spoken, readable):
+                    text = write_question(phrase, attribute, ask, value, comparison)
+                    yield text, Query(ask, target, attribute, value, comparison)
+
+    def _asked(
+        self, spoken: Spoken, readable: Sequence[Capability]
+    ) -> Iterator[tuple[Ask, Value | None, Comparison]]:
+        """What may be asked about the members of a target that have an attribute."""
+        yield Ask.STATE, None, Comparison.IS
+        for option in _options(readable):
+            yield Ask.STATE, option, Comparison.IS
+            if spoken.plural:
+                for ask in (Ask.WHICH, Ask.COUNT, Ask.ANY):
+                    yield ask, option, Comparison.IS
+        if any(isinstance(known.domain, Range | Reading) for known in readable):
+            for number in self._slots.numbers:
+                yield Ask.STATE, number, Comparison.ABOVE
+                yield Ask.STATE, number, Comparison.BELOW
 
     def conditions(self) -> Iterator[tuple[str, Condition]]:
         """Tests on readable values, for "if ... then ..."."""
@@ -218,15 +261,15 @@ class _Writer:
                 found = {key: known for key, known in capabilities.items() if known.readable}
                 readable = list(found.values())
                 target = replace(spoken.target, entities=tuple(found))
-                for option in _options(readable):
-                    test = Condition(target, attribute, Comparison.IS, option)
-                    yield f"if {phrase} is {option}", test
+                tests: list[tuple[Comparison, Value]] = [
+                    (Comparison.IS, option) for option in _options(readable)
+                ]
                 if any(isinstance(known.domain, Range | Reading) for known in readable):
-                    name = phrase if attribute in phrase else f"{phrase} {attribute}"
                     for number in self._slots.numbers:
-                        for comparison in (Comparison.ABOVE, Comparison.BELOW):
-                            test = Condition(target, attribute, comparison, number)
-                            yield f"if {name} is {comparison} {spell(number)}", test
+                        tests += [(Comparison.ABOVE, number), (Comparison.BELOW, number)]
+                for comparison, value in tests:
+                    text = write_condition(phrase, attribute, comparison, value)
+                    yield text, Condition(target, attribute, comparison, value)
 
     def _capabilities(self, spoken: Spoken) -> Mapping[str, Mapping[str, Capability]]:
         """Attribute -> entity id -> capability, for the members of a target."""
@@ -243,43 +286,20 @@ class _Writer:
         # "is the radio on" asks for its power, though its mute is on or off as well.
         return dict(sorted(found.items(), key=lambda item: item[0] != Attribute.POWER))
 
-    def _values(
-        self, attribute: str, capabilities: Sequence[Capability]
-    ) -> Iterator[tuple[str, Wanted]]:
-        bare = attribute in BARE_ATTRIBUTES
-        name = "{target}" if bare else f"{{target}} {attribute}"
-        for option in _options(capabilities, most=_MOST_OPTIONS):
-            yield command_form(attribute, option) or f"set {name} to {_plain(option)}", option
+    def _values(self, attribute: str, capabilities: Sequence[Capability]) -> Iterator[Wanted]:
+        yield from _options(capabilities, most=_MOST_OPTIONS)
         if attribute == Attribute.POWER and capabilities:
-            yield "toggle {target}", Toggle.TOGGLE
+            yield Toggle.TOGGLE
         if any(isinstance(known.domain, Range) for known in capabilities):
             for number in self._slots.numbers:
-                yield f"set {name} to {spell(number)}", number
-                yield f"increase {name} by {spell(number)}", Step(1, number)
-                yield f"decrease {name} by {spell(number)}", Step(-1, number)
-            yield f"increase {name}", Step(1)
-            yield f"decrease {name}", Step(-1)
-            for extreme in Extreme:
-                yield f"set {name} to {extreme}", extreme
+                yield from (number, Step(1, number), Step(-1, number))
+            yield from (Step(1), Step(-1), *Extreme)
         if any(isinstance(known.domain, Text) for known in capabilities):
-            for text in self._slots.texts:
-                yield f"add {_plain(text)} to {{target}}", text
-
-    def _open_question(self, phrase: str, attribute: str) -> str:
-        form = QUESTION_FORMS.get(attribute)
-        if form is None:
-            # "what is outdoor temperature", not "what is outdoor temperature temperature"
-            form = "what is {target}" if attribute in phrase else "what is {target} {attribute}"
-        return form.format(target=phrase, attribute=attribute)
+            yield from self._slots.texts
 
 
 _MIXED = (Attribute.POWER, Attribute.TEMPERATURE, Attribute.CURRENT_TEMPERATURE, "humidity")
 _MOST_OPTIONS = 40
-_PLURAL_QUESTIONS = (
-    ("which {target} are {value}", Ask.WHICH),
-    ("how many {target} are {value}", Ask.COUNT),
-    ("any {target} {value}", Ask.ANY),
-)
 
 
 def _options(capabilities: Sequence[Capability], *, most: int = 12) -> list[str]:
@@ -290,6 +310,6 @@ def _options(capabilities: Sequence[Capability], *, most: int = 12) -> list[str]
     return list(options)[:most]
 
 
-def _plain(text: str) -> str:
-    # Braces belong to the forms; values never bring their own.
-    return text.replace("{", "").replace("}", "")
+def _without(target: Target, excluded: Target) -> Target:
+    left = tuple(entity for entity in target.entities if entity not in excluded.entities)
+    return replace(target, phrase=f"{target.phrase} {EXCEPT} {excluded.phrase}", entities=left)

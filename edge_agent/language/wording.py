@@ -5,11 +5,14 @@ Data for `grammar` and `vocabulary`; nothing here looks at a sentence that someb
 
 from collections.abc import Mapping
 
-from edge_agent.core.command import Toggle, Wanted
-from edge_agent.core.entity import Attribute, Kind
+from edge_agent.core.command import Ask, Comparison, Step, Toggle, Wanted
+from edge_agent.core.entity import Attribute, Kind, Value
+from edge_agent.language.numbers import spell
 
 REFUSAL = "none"
 SEPARATOR = ";"
+EXCEPT = "except"
+THEN = "then"
 
 VALUE_FORMS: Mapping[tuple[str, Wanted], str] = {
     (Attribute.POWER, "on"): "turn on {target}",
@@ -74,6 +77,59 @@ def kind_words(kind: Kind) -> tuple[tuple[str, str], ...]:
     return KIND_WORDS.get(kind, ((kind.value, kind.plural),))
 
 
-def command_form(attribute: str, value: Wanted) -> str | None:
-    """The verb form of a value, or None where the general form is used."""
-    return VALUE_FORMS.get((attribute, value))
+def write_command(phrase: str, attribute: str, wanted: Wanted) -> str:
+    """One command in the output language, about a target with this phrase."""
+    form = VALUE_FORMS.get((attribute, wanted))
+    if form is not None:
+        return form.format(target=phrase)
+    name = _with_attribute(phrase, attribute)
+    match wanted:
+        case Toggle():
+            return f"toggle {name}"
+        case Step(direction, amount):
+            by = "" if amount is None else f" by {spell(amount)}"
+            return f"{'increase' if direction > 0 else 'decrease'} {name}{by}"
+        case float() | int():
+            return f"set {name} to {spell(wanted)}"
+        case str() if attribute == Attribute.TEXT:
+            return f"add {wanted} to {phrase}"
+        case _:
+            return f"set {name} to {wanted}"
+
+
+def write_question(
+    phrase: str,
+    attribute: str,
+    ask: Ask,
+    value: Value | None = None,
+    comparison: Comparison = Comparison.IS,
+) -> str:
+    """One question in the output language."""
+    match ask:
+        case Ask.COUNT:
+            return f"how many {phrase} are {value}"
+        case Ask.WHICH:
+            return f"which {phrase} are {value}"
+        case Ask.ANY:
+            return f"any {phrase} {value}"
+    if isinstance(value, str):
+        return f"is {phrase} {value}"
+    if value is not None:
+        return f"is {_with_attribute(phrase, attribute)} {comparison} {spell(value)}"
+    if (form := QUESTION_FORMS.get(attribute)) is not None:
+        return form.format(target=phrase)
+    # "what is outdoor temperature", not "what is outdoor temperature temperature"
+    return f"what is {_with_attribute(phrase, attribute)}"
+
+
+def write_condition(phrase: str, attribute: str, comparison: Comparison, value: Value) -> str:
+    """One condition in the output language, up to its "then"."""
+    if isinstance(value, str):
+        return f"if {phrase} {comparison} {value}"
+    return f"if {_with_attribute(phrase, attribute)} is {comparison} {spell(value)}"
+
+
+def _with_attribute(phrase: str, attribute: str) -> str:
+    if attribute in BARE_ATTRIBUTES or f" {attribute} " in f" {phrase} ":
+        return phrase
+    return f"{phrase} {attribute}"
