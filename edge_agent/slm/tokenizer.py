@@ -50,7 +50,7 @@ class _Classes(dict[int, str]):
         return found
 
 
-def _byte_letters() -> list[str]:
+def byte_letters() -> list[str]:
     """The printable character that stands for each byte in a byte-level vocabulary."""
     printable = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
     others = (code for code in range(256) if code not in printable)
@@ -81,7 +81,7 @@ class Tokenizer:
             bos: The id that opens a text, if the model has one.
             eos: The id that closes a text, if the model has one.
         """
-        letters = _byte_letters()
+        letters = byte_letters()
         self.bos_id = bos
         self.eos_id = eos
         self._tokens = tokens
