@@ -8,6 +8,7 @@ import re
 
 from edge_agent.core.command import Action, Plan, Step
 from edge_agent.language.numbers import numbers_in
+from edge_agent.language.wording import EXCEPT
 
 _STOP = frozenset(
     "stop,stop it,stop that,cancel,cancel that,cancel it,abort,never mind,nevermind,forget it,"
@@ -115,6 +116,11 @@ def is_conditional(text: str) -> bool:
     return bool(_CONDITION.search(plain(text)))
 
 
+def is_exception(text: str) -> bool:
+    """Whether a sentence may leave something out of "all"."""
+    return bool(_EXCEPTION.search(plain(text)))
+
+
 def unheeded(text: str, plan: Plan) -> str | None:
     """What a sentence says that its plan has no place for, as a clause; None if nothing.
 
@@ -130,8 +136,10 @@ def unheeded(text: str, plan: Plan) -> str | None:
     conditional = all(action.condition for action in plan.actions)
     if not conditional and _CONDITION.search(_NO_CONDITION.sub("", bare)):
         return "I did not understand the condition"
-    if _EXCEPTION.search(bare):
-        return "I cannot make exceptions"
+    if _EXCEPTION.search(bare) and not any(
+        f" {EXCEPT} " in action.target.phrase for action in plan.actions
+    ):
+        return "I did not understand the exception"
     if any(_contradicts(bare, action) for action in plan.actions):
         return "I may have that the wrong way round"
     if not set(numbers_in(bare)) <= used | {1.0}:  # "one" is an article more often than not

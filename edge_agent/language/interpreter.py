@@ -10,12 +10,14 @@ from typing import Protocol
 
 from edge_agent.core.command import Meaning, Plan, Refusal
 from edge_agent.core.entity import Area, Risk, Text
+from edge_agent.core.names import fold
 from edge_agent.core.registry import Registry
 from edge_agent.language.grammar import Node, Slots, compile_grammar, meaning
-from edge_agent.language.guards import is_conditional, is_question, plain, unheeded
+from edge_agent.language.guards import is_conditional, is_exception, is_question, plain, unheeded
 from edge_agent.language.numbers import numbers_in
-from edge_agent.language.prompt import MOST_CHARACTERS, PromptFormat
-from edge_agent.language.vocabulary import Spoken, Vocabulary, wordly
+from edge_agent.language.prompt import MOST_CHARACTERS, Context, Mark, Piece, PromptFormat
+from edge_agent.language.times import times_in
+from edge_agent.language.vocabulary import Candidates, Spoken, Vocabulary, wordly
 
 _MOST_TOKENS = 64
 _WIDTH = 4
@@ -46,6 +48,14 @@ class LanguageModel(Protocol):
 
     def encode(self, text: str, /) -> Sequence[int]:
         """Token ids of a text; never a special token."""
+        ...
+
+    def special(self, name: str, /) -> int:
+        """The id of a control token of this model.
+
+        Raises:
+            ModelError: It has none of that name.
+        """
         ...
 
     def text(self, tokens: Sequence[int], /) -> str:
@@ -82,6 +92,15 @@ class Calibration:
 
 
 @dataclass(frozen=True, slots=True)
+class Before:
+    """What a conversation did last, for sentences that refer to it."""
+
+    said: str
+    """In the output language."""
+    targets: tuple[Spoken, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """What a sentence was taken to mean."""
 
@@ -105,7 +124,7 @@ class Interpreter:
         self._model = model
         self._prompt = prompt
         self._prefix = tuple(model.encode(prompt.prefix))
-        self._end = model.encode("\n")[0]
+        self._end = self._tokens([prompt.end])[0]
 
     def warm(self, cancelled: Callable[[], bool] = lambda: False) -> None:
         """Put the constant part of the prompt into the model's cache."""
@@ -120,6 +139,7 @@ class Interpreter:
         cancelled: Callable[[], bool],
         *,
         among: Sequence[Spoken] | None = None,
+        before: Before | None = None,
     ) -> Reading:
         """What a sentence means in this home.
 
@@ -129,16 +149,26 @@ class Interpreter:
             area: Where the speaker is, which decides about "the light".
             cancelled: Asked between the steps of the model; a true answer ends the decode.
             among: Only these targets may be meant: the options of a question that was asked.
+            before: What the same conversation did just before.
         """
         if len(text) > MOST_CHARACTERS:
             return Reading(Refusal("the sentence is too long"), 1.0)
-        targets = vocabulary.candidates(text, area) if among is None else among
-        slots = Slots(
-            targets, numbers_in(text), _texts(text, targets, vocabulary), is_conditional(text)
+        candidates = (
+            vocabulary.candidates(text, area, also=before.targets if before else ())
+            if among is None
+            else Candidates(tuple(among), tuple(among))
         )
+        targets = candidates.targets
+        slots = slots_of(text, targets, vocabulary)
         grammar = compile_grammar(vocabulary.registry, slots, self._model.encode, self._end)
         root = grammar.questions if is_question(text) else grammar.commands
-        prompt = (*self._prefix, *self._model.encode(self._prompt.tail(text)))
+        context = Context(
+            vocabulary.kinds,
+            [vocabulary.describe(named) for named in candidates.names],
+            fold(area.name) if area else None,
+            before.said if before else None,
+        )
+        prompt = (*self._prefix, *self._tokens(self._prompt.tail(text, context)))
         paths = self._model.decode(
             prompt, root, width=_WIDTH, max_tokens=_MOST_TOKENS, cancelled=cancelled
         )
@@ -147,6 +177,15 @@ class Interpreter:
             return reading
         doubt = unheeded(text, reading.meaning) or left_out(text, reading.meaning, targets)
         return replace(reading, unheeded=doubt)
+
+    def _tokens(self, pieces: Sequence[Piece]) -> Sequence[int]:
+        tokens: list[int] = []
+        for piece in pieces:
+            if isinstance(piece, Mark):
+                tokens.append(self._model.special(piece))
+            else:
+                tokens.extend(self._model.encode(piece))
+        return tokens
 
     def _choose(self, root: Node, paths: Sequence[Path]) -> Reading:
         if not paths:
@@ -164,6 +203,18 @@ class Interpreter:
     def _confidence(self, score: float) -> float:
         evidence = self.calibration.bias + self.calibration.weight * score
         return 1 / (1 + math.exp(-max(-30.0, min(30.0, evidence))))
+
+
+def slots_of(text: str, targets: Sequence[Spoken], vocabulary: Vocabulary) -> Slots:
+    """What a sentence offers for the open places of the grammar."""
+    return Slots(
+        targets,
+        numbers_in(text),
+        _texts(text, targets, vocabulary),
+        times_in(text),
+        conditional=is_conditional(text),
+        exceptional=is_exception(text),
+    )
 
 
 def _texts(text: str, targets: Sequence[Spoken], vocabulary: Vocabulary) -> list[str]:

@@ -1,10 +1,16 @@
-"""What the model is shown: a constant prefix of examples, then the sentence.
+"""What a model is shown before it speaks: examples, or the names that a sentence may be about.
 
-The one place that knows the prompt of the model in use. Names of devices never appear here: they
-are data, and live in the grammar alone. The size does not depend on the home.
+The one place that knows the prompts. Marks are tokens of their own that no text can write, so a
+name can never pass for anything else; the size does not depend on the home.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TypeAlias
+
+from edge_agent.errors import ModelError
 
 _EXAMPLES = """\
 Commands for a smart home and a car. Requests that no command fits are answered with none.
@@ -117,18 +123,78 @@ MOST_CHARACTERS = 300
 """A longer sentence is refused before it reaches the model."""
 
 
+class Mark(StrEnum):
+    """Control tokens of our own models: what the text after them is."""
+
+    KINDS = "<|kinds|>"
+    NAME = "<|name|>"
+    AREA = "<|area|>"
+    BEFORE = "<|before|>"
+    SAID = "<|said|>"
+    DO = "<|do|>"
+    END = "<|end|>"
+
+
+Piece: TypeAlias = str | Mark
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What is known beside the sentence."""
+
+    kinds: Sequence[str] = ()
+    """Nouns of the kinds of things that are here."""
+    names: Sequence[str] = ()
+    """The names and places most like the sentence, as the vocabulary describes them."""
+    area: str | None = None
+    """Where the speaker is."""
+    before: str | None = None
+    """The command before this one in the same conversation, in the output language."""
+
+
 @dataclass(frozen=True, slots=True)
 class PromptFormat:
-    """How one model is asked: the constant part, and the part with the sentence."""
+    """How one kind of model is asked."""
 
+    name: str
     prefix: str
-    request: str
-    """With `{text}` where the sentence goes."""
+    """The constant part."""
+    end: Piece
+    """What ends an output."""
+    shows_names: bool
 
-    def tail(self, text: str) -> str:
-        """The part that changes: the sentence, on one line, in lower case."""
-        return self.request.replace("{text}", " ".join(text.split()).casefold())
+    def tail(self, text: str, context: Context) -> Sequence[Piece]:
+        """The part that changes with the sentence."""
+        said = " ".join(text.split()).casefold()
+        if not self.shows_names:
+            return (f"Request: {said}\nCommand:",)
+        pieces: list[Piece] = [Mark.KINDS, *(f" {kind}" for kind in context.kinds)]
+        for name in context.names:
+            pieces += [Mark.NAME, f" {name}"]
+        if context.area is not None:
+            pieces += [Mark.AREA, f" {context.area}"]
+        if context.before is not None:
+            pieces += [Mark.BEFORE, f" {context.before}"]
+        return (*pieces, Mark.SAID, f" {said.rstrip(' .!')}", Mark.DO)
 
 
-EXAMPLES = PromptFormat(_EXAMPLES, "Request: {text}\nCommand:")
+EXAMPLES = PromptFormat("examples", _EXAMPLES, "\n", shows_names=False)
 """For a model that was not trained on our language: it continues a list of examples."""
+
+CANDIDATES = PromptFormat("candidates", "", Mark.END, shows_names=True)
+"""For our own models: the kinds and names that the sentence may be about, then the sentence."""
+
+_FORMATS: Mapping[str, PromptFormat] = MappingProxyType(
+    {known.name: known for known in (EXAMPLES, CANDIDATES)}
+)
+
+
+def prompt_format(name: str) -> PromptFormat:
+    """The format that a model file names.
+
+    Raises:
+        ModelError: There is none of that name; the text lists the legal names.
+    """
+    if name not in _FORMATS:
+        raise ModelError(f"prompt format {name!r}; legal: {', '.join(_FORMATS)}")
+    return _FORMATS[name]

@@ -11,10 +11,13 @@ from edge_agent.core.command import Schedule, When
 from edge_agent.language.numbers import numbers_in, spell
 
 _SECONDS = {"second": 1.0, "sec": 1.0, "minute": 60.0, "min": 60.0, "hour": 3600.0, "hr": 3600.0}
-_AMOUNT = r"(?:\d+(?:[.,]\d+)?|half an?|an?|[a-z]+(?:[- ](?:one|two|three|four|five|six|seven|eight|nine))?)"
+_AMOUNT = (
+    r"(?:\d+(?:[.,]\d+)?|half an?|an?"
+    r"|[a-z]+(?:[- ](?:one|two|three|four|five|six|seven|eight|nine))?)"
+)
 _DURATION = re.compile(
-    rf"\b(?P<amount>{_AMOUNT})(?P<half> and a half)?[ -]?(?P<unit>second|sec|minute|min|hour|hr)s?\b"
-    r"(?P<more> and a half)?"
+    rf"\b(?P<amount>{_AMOUNT})(?P<half> and a half)?[ -]?"
+    r"(?P<unit>second|sec|minute|min|hour|hr)s?\b(?P<more> and a half)?"
 )
 _CLOCK = re.compile(
     r"\b(?:(?P<hour>\d{1,2})(?:[:.](?P<minute>\d\d))?\s*(?P<half>a\.?m\b|p\.?m\b|o'?clock)?"

@@ -11,16 +11,20 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from itertools import islice
 
 from edge_agent.core.command import Target
 from edge_agent.core.entity import Area, Entity, Floor, Group, Kind
 from edge_agent.core.names import fold
 from edge_agent.core.registry import Registry
+from edge_agent.language.synonyms import COMMON_WORDS, OTHER_WORDS, hints
 from edge_agent.language.wording import kind_words
 
-NAMES = 12
+NAMES = 10
 """How many names, areas and floors together a sentence is decoded against, at most."""
+
+_HINT = 0.5
+_HERE = 0.3
+"""How much a hint, and being where the speaker is, count beside a word of the name."""
 
 _UNCOUNTED = {Kind.SENSOR, Kind.TRACKER, Kind.BUTTON, Kind.NUMBER, Kind.SELECT, Kind.TEXT}
 """Kinds that are spoken of by name only: "all buttons" is nobody's wish."""
@@ -36,6 +40,16 @@ class Spoken:
     question_only: bool = False
     plural: bool = False
     """Written in the plural: "which lights are on"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """What a sentence may be about."""
+
+    names: tuple[Spoken | Area | Floor, ...]
+    """The names and places most like the sentence, best first."""
+    targets: tuple[Spoken, ...]
+    """Everything that the grammar offers: those names, kinds, and kinds in those places."""
 
 
 class Vocabulary:
@@ -63,18 +77,47 @@ class Vocabulary:
         for number, named in enumerate(self._named):
             for word in set(_words_of(named)):
                 self._index[stem(word)].append(number)
+        self._hinted: dict[str, list[int]] = defaultdict(list)
+        for number, named in enumerate(self._named):
+            for word in {stem(word) for word in self._hints(named)}:
+                self._hinted[word].append(number)
         total = len(self._named)
         self._weight = {
             word: math.log(1 + total / len(numbers)) for word, numbers in self._index.items()
         }
+        self._hint_weight = {
+            word: math.log(1 + total / len(numbers)) for word, numbers in self._hinted.items()
+        }
+        self.kinds = tuple(
+            kind_words(kind)[0][0]
+            for kind in Kind
+            if kind in {entity.kind for entity in registry.entities.values()}
+        )
+        """The nouns of the kinds that are here, in the order of `Kind`."""
 
-    def candidates(self, text: str, area: Area | None, *, most: int = NAMES) -> tuple[Spoken, ...]:
-        """The targets that a sentence said in `area` is decoded against.
+    def candidates(
+        self,
+        text: str,
+        area: Area | None,
+        *,
+        most: int = NAMES,
+        also: Sequence[Spoken] = (),
+    ) -> Candidates:
+        """What a sentence said in `area` is decoded against.
 
-        Names are those most like the sentence; kinds ("the light", "all blinds") are always
-        there, with the areas and floors that the sentence mentions.
+        Names are those most like the sentence, after those of `also`, which it may refer to
+        without a name; kinds ("the light", "all blinds") are always there, with the areas and
+        floors that the sentence mentions.
         """
-        ranked = self._ranked(text, area, most)
+        referred = {spoken.target.phrase for spoken in also}
+        ranked = [
+            *also,
+            *(
+                named
+                for named in self._ranked(text, area, most)
+                if not isinstance(named, Spoken) or named.target.phrase not in referred
+            ),
+        ][:most]
         mentioned = [named for named in ranked if isinstance(named, Area)]
         floors = [named for named in ranked if isinstance(named, Floor)]
         named = [self._nearest(spoken, area) for spoken in ranked if isinstance(spoken, Spoken)]
@@ -94,11 +137,44 @@ class Vocabulary:
                 found[key] = _merged(known, spoken)
         # Who says "the back door" does not mean any door.
         full = [phrase for one in named if (phrase := f" {one.target.phrase} ") in wordly(text)]
-        return tuple(
+        targets = tuple(
             spoken
             for spoken in found.values()
             if spoken in named or not any(f" {spoken.target.phrase} " in name for name in full)
         )
+        return Candidates(tuple(ranked), targets)
+
+    def describe(self, named: Spoken | Area | Floor) -> str:
+        """A name as the model is shown it: `desk lamp, light in study`, `kitchen, room`."""
+        if not isinstance(named, Spoken):
+            return f"{fold(named.name)}, {'room' if isinstance(named, Area) else 'floor'}"
+        phrase = named.target.phrase
+        if named.target.collective:
+            return f"{phrase}, group"
+        entities = [
+            self.registry.entities[entity_id]
+            for entity_id in named.target.entities[:4]
+            if entity_id in self.registry.entities
+        ]
+        nouns = dict.fromkeys(kind_words(entity.kind)[0][0] for entity in entities)
+        kinds = " ".join(noun for noun in nouns if f" {noun} " not in f" {phrase} ")
+        areas = {area.id: fold(area.name) for one in entities if (area := self._area(one))}
+        where = next(iter(areas.values())) if len(areas) == 1 else ""
+        place = f" in {where}" if where and where not in phrase else ""
+        return f"{phrase},{' ' if kinds else ''}{kinds}{place}" if kinds or place else phrase
+
+    def _area(self, entity: Entity) -> Area | None:
+        return self.registry.areas.get(entity.area) if entity.area else None
+
+    def _hints(self, named: Spoken | Area | Floor) -> Iterable[str]:
+        """Words that are not in a name and make it likely all the same: its kind and its room."""
+        if not isinstance(named, Spoken) or named.target.collective:
+            return
+        for entity_id in named.target.entities:
+            entity = self.registry.entities[entity_id]
+            yield from hints(entity.kind)
+            for area in map(fold, self._areal(entity_id)):
+                yield from area.split()
 
     def named(self, ids: Iterable[str]) -> tuple[Spoken, ...]:
         """The targets for exactly these entities, for the answer to "which one?"."""
@@ -123,11 +199,8 @@ class Vocabulary:
         return area.names if area else ()
 
     def _ranked(self, text: str, area: Area | None, most: int) -> Sequence[Spoken | Area | Floor]:
-        scores: dict[int, float] = defaultdict(float)
-        for word in {stem(word) for word in fold(text).split()}:
-            for known, likeness in self._alike(word):
-                for number in self._index[known]:
-                    scores[number] += self._weight[known] * likeness
+        said = {stem(word) for word in wordly(text).split()}
+        scores = self._likeness(said)
         in_full: set[int] = set()
         for number, score in scores.items():
             words = {stem(word) for word in _words_of(self._named[number])}
@@ -135,19 +208,38 @@ class Vocabulary:
             scores[number] = score * (1 + score / whole)
             if score > whole * 0.999:
                 in_full.add(number)
-            if area is not None and self._is_in(self._named[number], area):
-                scores[number] *= 1.1
+        for word in said:
+            for number in self._hinted.get(word, ()):
+                scores[number] += _HINT * self._hint_weight[word]
+        if area is not None:
+            for number in scores:
+                if self._is_in(self._named[number], area):
+                    scores[number] = scores[number] * 1.1 + _HERE
         # However many names have more words in common: one that was said in full comes first.
         ranked = heapq.nlargest(most, scores, key=lambda at: (at in in_full, scores[at]))
-        missing = (number for number in range(len(self._named)) if number not in scores)
-        ranked.extend(islice(missing, most - len(ranked)))
+        if len(self._named) <= most:
+            # A coffee machine is not named in a kitchen that has nothing else.
+            ranked.extend(number for number in range(len(self._named)) if number not in scores)
         return [self._named[number] for number in ranked]
 
+    def _likeness(self, said: set[str]) -> dict[int, float]:
+        """By name, how much of it was said: exactly, in other words, or misspelt."""
+        alike: dict[str, float] = {}
+        for word in said:
+            for known, likeness in self._alike(word):
+                alike[known] = max(alike.get(known, 0.0), likeness)
+        scores: dict[int, float] = defaultdict(float)
+        for known, likeness in alike.items():
+            for number in self._index[known]:
+                scores[number] += self._weight[known] * likeness
+        return scores
+
     def _alike(self, word: str) -> Iterable[tuple[str, float]]:
+        same = [(other, 0.5) for other in OTHER_WORDS.get(word, ()) if other in self._index]
         if word in self._index:
-            return ((word, 1.0),)
-        if len(word) < 4:
-            return ()
+            return ((word, 1.0), *same)
+        if same or len(word) < 4 or word in COMMON_WORDS:
+            return same
         # Misspelt or misheard: only for words that are no word of any name.
         return ((near, 0.7) for near in get_close_matches(word, self._index, n=3, cutoff=0.75))
 
