@@ -16,20 +16,19 @@ from typing import Self
 import msgspec
 
 from edge_agent.errors import FactoryError, ModelError
+from edge_agent.language.prompt import Mark
 from edge_agent.slm.gguf import Value
 from edge_agent.slm.tokenizer import Tokenizer, byte_letters
 
-END = "<|end|>"
-"""Closes a text: the end-of-sequence, beginning and padding token of our models."""
 CONTROLS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "<|kinds|>": (" kinds", " types"),
-        "<|name|>": (" name", " called"),
-        "<|area|>": (" in", " room", " area"),
-        "<|before|>": (" before", " earlier", " previous"),
-        "<|said|>": (" said", " asked", " says"),
-        "<|do|>": (":", " do", " command"),
-        END: ("\n",),
+        Mark.KINDS.value: (" kinds", " types"),
+        Mark.NAME.value: (" name", " called"),
+        Mark.AREA.value: (" in", " room", " area"),
+        Mark.BEFORE.value: (" before", " earlier", " previous"),
+        Mark.SAID.value: (" said", " asked", " says"),
+        Mark.DO.value: (":", " do", " command"),
+        Mark.END.value: ("\n",),
     }
 )
 """Our control tokens, in their order at the end of a vocabulary, and the words they start from."""
@@ -66,8 +65,8 @@ class TokenVocabulary(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
             raise ValueError("kept must hold ids of the base, each once")
         if self.tokens[len(self.kept) :] != tuple(self.added):
             raise ValueError("tokens must be those kept, then those added, in the same order")
-        if missing := [name for name in (END, *self.controls) if name not in self.added]:
-            raise ValueError(f"added lacks the control token {missing[0]!r}")
+        if missing := [name for name in (Mark.END, *self.controls) if name not in self.added]:
+            raise ValueError(f"added lacks the control token {str(missing[0])!r}")
         if empty := [name for name, ids in self.added.items() if not ids]:
             raise ValueError(f"added[{empty[0]!r}] names no id to start from")
         for merge in self.merges:
@@ -83,7 +82,7 @@ class TokenVocabulary(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
 
     def metadata(self) -> dict[str, Value]:
         """The tokenizer's part of a GGUF file's metadata."""
-        end = self.tokens.index(END)
+        end = self.tokens.index(Mark.END)
         return {
             "tokenizer.ggml.model": "gpt2",
             "tokenizer.ggml.pre": self.pre,

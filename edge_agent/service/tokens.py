@@ -22,6 +22,14 @@ class TokenModel:
         """Token ids of a text; never a special token."""
         return self._tokenizer.encode(text)
 
+    def special(self, name: str, /) -> int:
+        """The id of a control token of this model.
+
+        Raises:
+            ModelError: It has none of that name.
+        """
+        return self._tokenizer.special(name)
+
     def text(self, tokens: Sequence[int], /) -> str:
         """The text of token ids."""
         return self._tokenizer.decode(tokens)

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.errors import FactoryError, ModelError
-from edge_agent.factory.vocabulary import CONTROLS, END, TokenVocabulary, choose_vocabulary
+from edge_agent.factory.vocabulary import CONTROLS, TokenVocabulary, choose_vocabulary
+from edge_agent.language.prompt import Mark
 from edge_agent.slm.gguf import open_gguf
 from edge_agent.slm.tokenizer import Tokenizer, byte_letters
 
@@ -78,7 +79,8 @@ def test_the_names_of_control_tokens_are_plain_text_in_a_sentence(pair) -> None:
     text = "".join(CONTROLS)
     assert new.decode(new.encode(text)) == text
     assert [new.special(name) for name in CONTROLS] == list(range(6144 - len(CONTROLS), 6144))
-    assert new.eos_id == new.bos_id == new.special(END)
+    assert list(CONTROLS) == list(Mark)
+    assert new.eos_id == new.bos_id == new.special(Mark.END)
     with pytest.raises(ModelError, match=r"no control token '<\|im_end\|>'; legal are <\|area"):
         new.special("<|im_end|>")
 
