@@ -110,14 +110,13 @@ class Phrasing:
     none: str | None = None
     """The class of a negative."""
     named: tuple[str, ...] = ()
-    """Parts of names: it is said only of a device that one of them is found in. A car has seats
+    """Beginnings of words: it is said only of a device with one of them in its name. A car has seats
     that heat and seats that massage, and `my back is cold` means the first."""
 
     def suits(self, names: Iterable[str]) -> bool:
         """Whether it is said of a device with these names."""
-        return not self.named or any(
-            part in name.casefold() for name in names for part in self.named
-        )
+        spaced = [f" {name.casefold()}" for name in names]
+        return not self.named or any(f" {part}" in name for name in spaced for part in self.named)
 
     @property
     def places(self) -> frozenset[str]:
