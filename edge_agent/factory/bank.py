@@ -110,8 +110,8 @@ class Phrasing:
     none: str | None = None
     """The class of a negative."""
     named: tuple[str, ...] = ()
-    """Beginnings of words: it is said only of a device with one of them in its name. A car has seats
-    that heat and seats that massage, and `my back is cold` means the first."""
+    """Beginnings of words: it is said only of a device with one of them in its name. A car has
+    seats that heat and seats that massage, and `my back is cold` means the first."""
 
     def suits(self, names: Iterable[str]) -> bool:
         """Whether it is said of a device with these names."""
