@@ -306,7 +306,7 @@ def _requirements(items: Sequence[RequirementConfig]) -> tuple[Requirement, ...]
 
 
 def chosen_model(config: Config) -> tuple[ModelSpec, Path, str | None]:
-    """The model that a configuration means: how it is asked, its file, and its checksum if known.
+    """The model that a configuration means, its file, and the checksum if one is known.
 
     Raises:
         ModelError: There is no such model, or its file is not installed.
@@ -332,9 +332,11 @@ def model_loader(config: Config) -> Callable[[], Loaded]:
             max_bytes=config.board.memory_mb << 20,
             expected_sha256=sha256,
         )
+        usage = spec.usage_of(model.metadata, path)
         model.warm()
-        interpreter = Interpreter(TokenModel(model), spec.prompt, spec.calibration)
-        return Loaded(spec.name, model.sha256, interpreter)
+        interpreter = Interpreter(TokenModel(model), usage.prompt, usage.calibration)
+        name = spec.name if config.model.file is None else model.name
+        return Loaded(name, model.sha256, interpreter)
 
     return load
 

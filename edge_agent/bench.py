@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.background import AgentProcess
+from edge_agent.config import load_config
 from edge_agent.config_files import find_config
 from edge_agent.errors import EdgeAgentError
-from edge_agent.models import find_model, model_names
+from edge_agent.language.prompt import EXAMPLES
+from edge_agent.models import find_model
 from edge_agent.service.logs import configure_logs
 from edge_agent.sim.broker import EmbeddedBroker
 from edge_agent.sim.crowd import many
@@ -78,11 +80,13 @@ def _machine() -> str:
 def _model(file: Path | None) -> dict[str, Any]:
     from edge_agent.slm.model import load_model  # noqa: PLC0415
 
-    spec = find_model(model_names()[0])
-    model = load_model(file or spec.path())
+    if file is None:
+        hub = load_config(find_config("smart-home-hub.yaml", Path.cwd()))
+        file = find_model(hub.model.name).path()
+    model = load_model(file)
     model.warm()
     decoder = model.decoder()
-    prompt = model.tokenizer.encode(spec.prompt.prefix)
+    prompt = model.tokenizer.encode(EXAMPLES.prefix)  # any text of some length
     prefill = []
     for _ in range(5):
         started = time.monotonic()

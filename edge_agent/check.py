@@ -58,7 +58,8 @@ def _model(config: Config) -> Iterator[Finding]:
 
     try:
         spec, path, wanted = chosen_model(config)
-        open_gguf(path, max_bytes=config.board.memory_mb * _MEGABYTE)
+        file = open_gguf(path, max_bytes=config.board.memory_mb * _MEGABYTE)
+        spec.usage_of(file.metadata, path)
         if wanted is not None and sha256_file(path) != wanted.lower():
             yield Finding("model", ok=False, found=f"{path} is damaged", remedy="install it again")
             return

@@ -52,8 +52,9 @@ class ModelConfig(_Section, frozen=True, kw_only=True):
     """`model`: which language model."""
 
     name: str = "smollm2-135m-instruct"
+    """A shipped model, or one that a package carries."""
     file: str | None = None
-    """A GGUF file instead of the one that belongs to `name`."""
+    """A GGUF file of one's own instead; it is asked as it says, or else as `name` is."""
     sha256: str | None = None
     context: int = 1024
     """Tokens that prompt and answer may take together."""

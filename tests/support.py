@@ -36,7 +36,8 @@ from edge_agent.sim.world import World
 ROOT = Path(__file__).parents[1]
 CAR = ROOT / "firmware_configs" / "car-head-unit.yaml"
 NODE = "hall"
-_SPEC = find_model("smollm2-135m-instruct")
+_USAGE = find_model("smollm2-135m-instruct").usage
+assert _USAGE is not None
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class SpellingModel:
 
     def load(self) -> Loaded:
         """What a daemon loads instead of a file."""
-        return Loaded("speller", "0" * 64, Interpreter(self, _SPEC.prompt, _SPEC.calibration))
+        return Loaded("speller", "0" * 64, Interpreter(self, _USAGE.prompt, _USAGE.calibration))
 
     def _id(self, word: str) -> int:
         if word not in self._ids:

@@ -1,8 +1,34 @@
-"""The language models by name: which file, how it is asked, how its scores are read.
+"""The language models: which file, how it is asked, how its scores are read.
 
 The one place to look at when the model changes.
 """
 
-from edge_agent.models.catalogue import ModelSpec, find_model, model_names
+from edge_agent.models.catalogue import SHIPPED, SUMS, ModelSpec, find_model, model_names
+from edge_agent.models.usage import (
+    CALIBRATION,
+    CARD,
+    GRAMMAR_VERSION,
+    LANGUAGE,
+    PROMPT,
+    Usage,
+    calibration_json,
+    read_calibration,
+    read_usage,
+)
 
-__all__ = ["ModelSpec", "find_model", "model_names"]
+__all__ = [
+    "CALIBRATION",
+    "CARD",
+    "GRAMMAR_VERSION",
+    "LANGUAGE",
+    "PROMPT",
+    "SHIPPED",
+    "SUMS",
+    "ModelSpec",
+    "Usage",
+    "calibration_json",
+    "find_model",
+    "model_names",
+    "read_calibration",
+    "read_usage",
+]

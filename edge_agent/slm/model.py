@@ -1,11 +1,12 @@
 """A language model as the rest of the product holds it: tokenizer, network, name and checksum."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge_agent.errors import ModelError
 from edge_agent.slm.decode import Decoder
-from edge_agent.slm.gguf import DEFAULT_MAX_BYTES, check_scales, open_gguf, sha256_file
+from edge_agent.slm.gguf import DEFAULT_MAX_BYTES, Value, check_scales, open_gguf, sha256_file
 from edge_agent.slm.llama import LlamaConfig
 from edge_agent.slm.step import Step
 from edge_agent.slm.tokenizer import Tokenizer
@@ -22,6 +23,8 @@ class Model:
     path: Path
     sha256: str
     """Of the whole file, as 64 hex digits."""
+    metadata: Mapping[str, Value]
+    """What the file says about itself."""
     tokenizer: Tokenizer
     network: Step
 
@@ -71,6 +74,7 @@ def load_model(
         name=name if isinstance(name, str) and name else path.stem,
         path=path,
         sha256=sha256,
+        metadata=file.metadata,
         tokenizer=tokenizer,
         network=Transformer(file, config, n_ctx=n_ctx, device=device),
     )
