@@ -198,7 +198,6 @@ def _phrasings(entry: _Entry, where: str) -> Sequence[Phrasing]:
             raise FactoryError(f"{where}: say: {style!r}; legal: {', '.join(STYLES)}")
         for text in texts:
             _check(text, kinds, entry, where)
-            value = entry.value
             found_phrasings.append(
                 Phrasing(
                     " ".join(text.split()).casefold(),
@@ -207,7 +206,7 @@ def _phrasings(entry: _Entry, where: str) -> Sequence[Phrasing]:
                     do,
                     entry.ask,
                     entry.attribute,
-                    None if value is None else f"{value}",
+                    None if entry.value is None else f"{entry.value}",
                     entry.none,
                     tuple(part.casefold() for part in entry.named),
                 )
