@@ -4,11 +4,13 @@ Beside network and tokenizer the file says how it wants to be asked and how its 
 that nothing else has to be shipped with it. It does not know how the weights came about.
 """
 
+import argparse
 import hashlib
 import os
 import struct
+import sys
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,18 +19,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.errors import FactoryError
+from edge_agent.errors import EdgeAgentError, FactoryError
 from edge_agent.factory.quantise import encode_q4_0, encode_q8_0
 from edge_agent.factory.vocabulary import TokenVocabulary
 from edge_agent.language.grammar import VERSION
 from edge_agent.language.interpreter import Calibration
+from edge_agent.language.prompt import CANDIDATES, prompt_format
 from edge_agent.models import (
     CALIBRATION,
     CARD,
     GRAMMAR_VERSION,
     LANGUAGE,
     PROMPT,
+    SUMS,
     calibration_json,
+    read_calibration,
 )
 from edge_agent.slm.gguf import MAX_NAME, GgmlType, Value
 from edge_agent.slm.llama import LlamaConfig
@@ -125,6 +130,23 @@ def export_model(
         **vocabulary.metadata(),
     }
     return write_gguf(path, metadata, _tensors(path, shape, weights))
+
+
+def ship(file: Exported) -> Path:
+    """Puts the checksum of a file into SHA256SUMS beside it, in the place of an older one.
+
+    Raises:
+        FactoryError: The list cannot be read or written.
+    """
+    sums = file.path.parent / SUMS
+    try:
+        old = sums.read_text(encoding="ascii").splitlines() if sums.exists() else []
+    except (OSError, UnicodeDecodeError) as error:
+        raise FactoryError(f"{sums}: cannot be read: {error}") from error
+    lines = [line for line in old if line.split()[-1:] != [file.path.name]]
+    lines = sorted([*lines, f"{file.sha256}  {file.path.name}"], key=lambda line: line.split()[-1])
+    _write(sums, ["".join(f"{line}\n" for line in lines).encode()])
+    return sums
 
 
 def _sizes(shape: LlamaConfig) -> dict[str, Value]:
@@ -239,3 +261,52 @@ def _value(key: str, value: Value) -> bytes:
     if all(type(item) is int for item in value):
         return struct.pack(f"<IIQ{len(value)}i", _ARRAY, _INT32, len(value), *value)
     raise FactoryError(f"{key}: a list in a GGUF file holds strings or whole numbers alone")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Export a checkpoint from the command line; 0 where the file was written."""
+    parser = argparse.ArgumentParser(
+        prog="python -m edge_agent.factory.export",
+        description="Write a checkpoint as a GGUF file for the daemon.",
+    )
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("out", type=Path, help="the GGUF file to write")
+    parser.add_argument("--vocabulary", type=Path, required=True, metavar="JSON")
+    parser.add_argument("--calibration", type=Path, required=True, metavar="JSON")
+    parser.add_argument("--card", type=Path, required=True, metavar="TEXT")
+    parser.add_argument("--name", help="general.name; the name of the file if absent")
+    parser.add_argument("--prompt", default=CANDIDATES.name, help="name of the prompt format")
+    parser.add_argument("--ship", action="store_true", help=f"note its checksum in {SUMS}")
+    options = parser.parse_args(arguments)
+    try:
+        done = _export_checkpoint(options)
+        if options.ship:
+            ship(done)
+    except EdgeAgentError as error:
+        print(f"export: {error}", file=sys.stderr)
+        return 1
+    print(f"{done.sha256}  {done.path} ({done.bytes / (1 << 20):.1f} MiB)")
+    return 0
+
+
+def _export_checkpoint(options: argparse.Namespace) -> Exported:
+    from edge_agent.factory.checkpoint import load_checkpoint  # noqa: PLC0415 - it loads torch
+
+    try:
+        calibration = read_calibration(options.calibration.read_bytes())
+        card = options.card.read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        raise FactoryError(f"calibration or card: {error}") from error
+    label = Label(
+        name=options.name or options.out.stem,
+        prompt=prompt_format(options.prompt).name,
+        calibration=calibration,
+        card=card,
+    )
+    vocabulary = TokenVocabulary.load(options.vocabulary)
+    trained = load_checkpoint(options.checkpoint)
+    return export_model(options.out, trained.shape, trained.weights, vocabulary, label)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
