@@ -659,6 +659,11 @@ class Composer:
                 return text, Extreme(value)
             case "toggle":
                 return text, Toggle.TOGGLE
+            case _ if isinstance(capability.domain, Range):
+                number = _literal(value)
+                if number is None:
+                    raise Miss
+                return text, number
             case _:
                 return text, value
 
@@ -839,7 +844,18 @@ def _can(entity: Entity, phrasing: Phrasing) -> bool:
         return isinstance(domain, Text)
     if value == "toggle":
         return attribute == Attribute.POWER
+    if isinstance(domain, Range):
+        number = _literal(value)
+        return number is not None and number in domain
     return isinstance(domain, Choice) and value in domain.options
+
+
+def _literal(value: str) -> float | None:
+    """The number that the bank itself writes, where the words say it: "halfway" is 50."""
+    try:
+        return float(value)
+    except ValueError:
+        return None
 
 
 def _asked(entity: Entity, phrasing: Phrasing) -> Capability | None:
