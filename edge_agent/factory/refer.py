@@ -148,8 +148,8 @@ class Referrer:
     def to_all(self, kind: Kind, members: Sequence[Entity], forms: Sequence[str]) -> Reference:
         """Write "all the lights"; never anything that secures the house."""
         form = self._random.choice(forms)
-        singular = form.startswith(("every {", "each {"))
-        text = form.replace("{kinds}", self._noun(kind, plural=not singular))
+        text = form.replace("{kinds}", self._noun(kind, plural=True))
+        text = text.replace("{kind}", self._noun(kind, plural=False))
         ids = tuple(entity.id for entity in members if not entity.security)
         phrases = tuple(f"all {phrase}" for phrase in _kind_phrases("", kind, plural=True))
         return Reference(text, ids, phrases, True, "all")

@@ -34,7 +34,7 @@ def test_a_name_said_in_full_is_among_the_targets(registry):
         and (name := fold(registry.spoken_name(entity.id)))
         and not any(
             spoken.target.phrase == name and entity.id in spoken.target.entities
-            for spoken in vocabulary.candidates(f"turn on the {name} please", None)
+            for spoken in vocabulary.candidates(f"turn on the {name} please", None).targets
         )
     ]
     assert missing == []
@@ -42,7 +42,7 @@ def test_a_name_said_in_full_is_among_the_targets(registry):
 
 def test_a_name_that_is_also_a_kind_means_the_thing_of_that_name(registry):
     (named,) = [known for known in registry.entities.values() if known.name == "Thermostat"]
-    candidates = Vocabulary(registry).candidates("set the thermostat to 22", None)
+    candidates = Vocabulary(registry).candidates("set the thermostat to 22", None).targets
     (target,) = [one.target for one in candidates if one.target.phrase == "thermostat"]
     assert target.entities == (named.id,)
 
@@ -60,5 +60,5 @@ def test_names_that_contain_another_name_do_not_crowd_it_out(registry):
         }
         topic = f"homeassistant/light/flood{number}/config"
         registry = registry.apply(flood.discover(topic, json.dumps(config).encode()))
-    candidates = Vocabulary(registry).candidates("lock the front door", None)
+    candidates = Vocabulary(registry).candidates("lock the front door", None).targets
     assert "front door" in [one.target.phrase for one in candidates]

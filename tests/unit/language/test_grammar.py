@@ -51,8 +51,8 @@ class Words:
 
 def build(home, text, numbers=(), texts=(), *, conditional=False, area=None):
     words = Words()
-    targets = Vocabulary(home).candidates(text, area, most=40)
-    grammar = compile_grammar(home, Slots(targets, numbers, texts, conditional), words, END)
+    targets = Vocabulary(home).candidates(text, area, most=40).targets
+    grammar = compile_grammar(home, Slots(targets, numbers, texts, conditional=conditional), words, END)
     return grammar, words
 
 
@@ -227,7 +227,7 @@ def test_braces_in_names_and_values_are_text():
         (Capability("option", Choice(("{x}", "{target}", "}{"))),),
     )
     grammar, words = build(Registry().apply(Changes(upsert=(odd,))), "odd")
-    plan = say(grammar.commands, words, "set {target} {0} to target")
+    plan = say(grammar.commands, words, "set {target} {0} to {target}")
     assert plan.actions[0].value == "{target}"
 
 
@@ -342,7 +342,7 @@ def test_tokenizer_of_the_model_keeps_questions_and_commands_apart(full, home):
     except ModelError as error:
         pytest.skip(str(error))
     encode = Tokenizer.from_gguf(file.metadata).encode
-    targets = Vocabulary(home).candidates("kitchen", None, most=40)
+    targets = Vocabulary(home).candidates("kitchen", None, most=40).targets
     slots = Slots(targets, (21.0,), ("milk",), conditional=True)
     grammar = compile_grammar(home, slots, encode, encode("\n")[0])
     verbs = {encode(f" {form.split()[0]}")[0] for form in VALUE_FORMS.values()}

@@ -8,7 +8,7 @@ from edge_agent.core.command import Plan, Query, Refusal
 from edge_agent.core.entity import Risk
 from edge_agent.core.registry import Changes, Registry
 from edge_agent.language.interpreter import Calibration, Interpreter, left_out, risk_of
-from edge_agent.language.prompt import EXAMPLES, MOST_CHARACTERS, PromptFormat
+from edge_agent.language.prompt import EXAMPLES, MOST_CHARACTERS, Context
 from edge_agent.language.vocabulary import Vocabulary
 
 CALIBRATION = Calibration(
@@ -164,10 +164,10 @@ def test_device_that_plays_its_part_is_not_left_out(read):
 
 
 def test_risk_of_a_plan_is_its_highest(read, home):
-    both = read("lock up", "turn on sofa lamp; unlock front door").meaning
+    both = read("sofa lamp and front door", "turn on sofa lamp; unlock front door").meaning
     assert risk_of(both, home) is Risk.SECURITY
-    assert risk_of(read("lock up", "lock front door").meaning, home) is Risk.COMFORT
-    assert risk_of(read("noise", "turn on siren").meaning, home) is Risk.CAUTION
+    assert risk_of(read("lock the front door", "lock front door").meaning, home) is Risk.COMFORT
+    assert risk_of(read("siren", "turn on siren").meaning, home) is Risk.CAUTION
     assert risk_of(Plan(()), home) is Risk.COMFORT
 
 
@@ -187,7 +187,8 @@ def test_prompt_holds_the_sentence_on_one_line_and_no_name_of_the_home(home, mak
 
 
 def test_text_placeholder_inside_a_sentence_is_text():
-    assert PromptFormat("", "Q: {text}\nA:").tail("{text} {0}") == "Q: {text} {0}\nA:"
+    tail = EXAMPLES.tail("{text} {0}", Context())
+    assert tail == ("Request: {text} {0}\nCommand:",)
 
 
 def test_model_is_warmed_without_a_home(make_model):

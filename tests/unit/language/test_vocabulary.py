@@ -11,7 +11,7 @@ SECURITY = {"lock.front", "lock.back", "cover.garage", "siren.attic"}
 
 
 def targets(home, text, area=None):
-    found = Vocabulary(home).candidates(text, home.area_named(area))
+    found = Vocabulary(home).candidates(text, home.area_named(area)).targets
     return {spoken.target.phrase: spoken for spoken in found if not spoken.question_only}
 
 
@@ -54,7 +54,7 @@ def test_every_name_of_a_thousand_is_reached_by_saying_it(city):
     for number, entity in enumerate(city.entities.values()):
         if number % 3:  # a third of them is enough to notice
             continue
-        found = vocabulary.candidates(f"please switch the {entity.name} on now", None)
+        found = vocabulary.candidates(f"please switch the {entity.name} on now", None).targets
         hits = [s.target.entities for s in found if s.target.phrase == fold(entity.name)]
         if hits != [(entity.id,)]:
             unheard.append(entity.name)
@@ -63,7 +63,7 @@ def test_every_name_of_a_thousand_is_reached_by_saying_it(city):
 
 def test_number_of_candidates_does_not_grow_with_the_home(city):
     for text in ("turn on the lamp", "second old", "room 1 room 2 room 3", "", "x " * 150):
-        found = Vocabulary(city).candidates(text, city.area_named("room 7"))
+        found = Vocabulary(city).candidates(text, city.area_named("room 7")).targets
         named = [s for s in found if len(s.target.entities) == 1 and not s.target.collective]
         assert len(named) <= 2 * NAMES
         assert len(found) <= 200
@@ -173,7 +173,7 @@ def test_answer_to_which_one_is_decoded_among_the_options(home):
 
 
 def test_empty_home_has_no_targets():
-    assert Vocabulary(Registry()).candidates("turn on the light", None) == ()
+    assert Vocabulary(Registry()).candidates("turn on the light", None).targets == ()
 
 
 @pytest.mark.parametrize("text", ["", " ", "\0", "x" * 300, "\N{GRINNING FACE} " * 40, "' - ."])
