@@ -39,6 +39,7 @@ from edge_agent.factory.values import (
 )
 from edge_agent.language.guards import is_conditional, is_exception, is_question
 from edge_agent.language.interpreter import Before
+from edge_agent.language.numbers import numbers_in
 from edge_agent.language.prompt import MOST_CHARACTERS, Context
 from edge_agent.language.synonyms import OTHER_WORDS
 from edge_agent.language.vocabulary import Candidates, Spoken, Vocabulary
@@ -661,8 +662,8 @@ class Composer:
                 return text, Toggle.TOGGLE
             case _ if isinstance(capability.domain, Range):
                 number = _literal(value)
-                if number is None:
-                    raise Miss
+                if number is None or number not in numbers_in(text):
+                    raise Miss  # the grammar offers no number that was not said
                 return text, number
             case _:
                 return text, value
