@@ -12,12 +12,15 @@ from edge_agent.core.command import Plan
 from edge_agent.core.entity import Origin
 from edge_agent.core.names import fold
 from edge_agent.core.registry import Registry
+from edge_agent.language.interpreter import Before
 from edge_agent.language.vocabulary import stem
 
 ANSWER_TIME = 30.0
 """Seconds to answer "which one?"."""
 CONFIRM_TIME = 15.0
 """Seconds to confirm a risky action."""
+RECALL_TIME = 60.0
+"""Seconds for which "it" may mean what was done last."""
 
 _MOST_CONVERSATIONS = 64
 _MOST_OPTIONS = 6
@@ -51,12 +54,34 @@ class _Pending:
     until: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Done:
+    before: Before
+    origin: Origin
+    until: float
+
+
 class Dialogue:
-    """The open questions, one a conversation at most."""
+    """The open question and the last command of each conversation."""
 
     def __init__(self) -> None:
-        """Nothing is pending."""
+        """Nothing is pending, nothing was done."""
         self._pending: OrderedDict[str, _Pending] = OrderedDict()
+        self._done: OrderedDict[str, _Done] = OrderedDict()
+
+    def remember(self, conversation: str, origin: Origin, before: Before, now: float) -> None:
+        """Keep what was done, for a sentence that refers to it."""
+        self._done.pop(conversation, None)
+        self._done[conversation] = _Done(before, origin, now + RECALL_TIME)
+        while len(self._done) > _MOST_CONVERSATIONS:
+            self._done.popitem(last=False)
+
+    def before(self, conversation: str, origin: Origin, now: float) -> Before | None:
+        """What the same kind of speaker did last in a conversation, if it was a moment ago."""
+        done = self._done.get(conversation)
+        if done is None or done.origin is not origin or now > done.until:
+            return None
+        return done.before
 
     def ask(self, conversation: str, origin: Origin, question: Confirm | Which, now: float) -> None:
         """Wait for an answer in this conversation."""
@@ -75,6 +100,7 @@ class Dialogue:
     def clear(self) -> None:
         """Forget every question: somebody called us off."""
         self._pending.clear()
+        self._done.clear()
 
 
 def which_question(registry: Registry, options: Sequence[str]) -> str:

@@ -100,6 +100,12 @@ class Before:
     targets: tuple[Spoken, ...]
 
 
+def before_of(plan: Plan, said: str) -> Before:
+    """What a plan leaves for the next sentence to refer to."""
+    targets = dict.fromkeys(action.target for action in plan.actions)
+    return Before(said, tuple(Spoken(one, tuple(one.phrase.split())) for one in targets))
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What a sentence was taken to mean."""
@@ -192,7 +198,7 @@ class Interpreter:
             return Reading(Refusal(), 1.0)
         best = max(paths, key=lambda path: path.logprob)
         understood = meaning(root, best.tokens)
-        said = self._model.text(best.tokens).strip()
+        said = self._model.text([token for token in best.tokens if token != self._end]).strip()
         confidence = self._confidence(best.logprob)
         if isinstance(understood, Refusal):
             return Reading(understood, 1 - confidence, said)

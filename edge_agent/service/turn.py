@@ -25,7 +25,7 @@ from edge_agent.language.dialogue import (
     which_question,
 )
 from edge_agent.language.guards import yes_or_no
-from edge_agent.language.interpreter import Reading, risk_of
+from edge_agent.language.interpreter import Reading, before_of, risk_of
 from edge_agent.service.devices import Devices
 from edge_agent.service.executor import Executor
 from edge_agent.service.request import Request
@@ -136,7 +136,8 @@ class Turn:
             )
             if isinstance(reading.meaning, Plan):
                 return reading
-        return await self._worker.read(request.text, registry, area, cancelled)
+        before = self._dialogue.before(request.conversation_id, request.origin, self._clock())
+        return await self._worker.read(request.text, registry, area, cancelled, before=before)
 
     async def _follow(
         self,
@@ -173,6 +174,12 @@ class Turn:
         doubt = reading.unheeded
         needed = self._needed(plan, registry)
         if doubt is None and reading.confidence >= needed:
+            self._dialogue.remember(
+                request.conversation_id,
+                request.origin,
+                before_of(plan, reading.said),
+                self._clock(),
+            )
             return await self._act(plan, request, cancelled, report)
         accepted = self._accept(plan, registry)
         commands = [command for command in accepted.commands if isinstance(command, Command)]

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from edge_agent.core.entity import Area
 from edge_agent.core.registry import Registry
 from edge_agent.errors import EdgeAgentError, ModelError
-from edge_agent.language.interpreter import Interpreter, Reading
+from edge_agent.language.interpreter import Before, Interpreter, Reading
 from edge_agent.language.vocabulary import Vocabulary
 from edge_agent.service.notify import Watchdog
 
@@ -64,6 +64,7 @@ class Worker:
         cancelled: Callable[[], bool],
         *,
         among: Sequence[str] | None = None,
+        before: Before | None = None,
     ) -> Reading:
         """What a sentence means, decoded in the worker's thread.
 
@@ -74,7 +75,7 @@ class Worker:
         if model is None:
             raise ModelError(self.problem or "there is no language model")
         return await self._in_thread(
-            lambda: self._read(model, text, registry, area, cancelled, among)
+            lambda: self._read(model, text, registry, area, cancelled, among, before)
         )
 
     def stop(self) -> None:
@@ -118,6 +119,7 @@ class Worker:
         area: Area | None,
         cancelled: Callable[[], bool],
         among: Sequence[str] | None,
+        before: Before | None,
     ) -> Reading:
         def step() -> bool:
             self._watchdog.beat("decode")
@@ -129,6 +131,8 @@ class Worker:
             if vocabulary is None or vocabulary.registry is not registry:
                 vocabulary = self._vocabulary = Vocabulary(registry)
             options = None if among is None else vocabulary.named(among)
-            return model.interpreter.read(text, vocabulary, area, step, among=options)
+            return model.interpreter.read(
+                text, vocabulary, area, step, among=options, before=before
+            )
         finally:
             self._watchdog.idle("decode")
