@@ -29,14 +29,20 @@ _LEAD_IN = re.compile(
 _ASKS = re.compile(
     r"^(?:what(?:'?s|'?re)?|which|who(?:'?s|se)?|where(?:'?s)?|when(?:'?s)?|why|how(?:'?s)?|is|are"
     r"|was|were|did|does|has|had|am|any|isn'?t|aren'?t|wasn'?t|didn'?t|doesn'?t|hasn'?t|should"
-    r"|shall|(?:do|have)\s+(?:i|you|we|they|the|any|my|our)"
+    r"|shall|do\s+(?:i|you|we|they|the|any|my|our)(?!\s+(?:\w+ing|floors?|lawn|carpets?|rugs?)\b)"
+    r"|have\s+(?:i|you|we|they|(?:the|my|our|any)\b.+\bbeen)"
     r"|(?:can|could|will|would|may|might)\s+(?:the|it|he|she|they|this|that|these|those|my|our))\b"
 )
 _WONDERS = re.compile(
     r"\b(?:tell me|let me know|check|see|find out|know|wonder(?:ing)?|remember|say|ask(?:ing)?)\s+"
     r"(?:me\s+)?(?:if|whether|what|which|who|where|when|why|how)\b"
 )
-_POLITE = re.compile(r"^(?:can|could|will|would|won'?t)\s+(?:you|u|someone|we|i)\b")
+_POLITE = re.compile(
+    r"^(?:(?:can|could|will|would|won'?t)\s+(?:you|u|someone|we|i)\b"
+    r"|(?:would|is|could|might) it (?:be )?(?:\w+ )?possible\b"
+    r"|(?:is there )?any (?:chance|way) (?:you|we|i|of|to|for)\b|how about\b|what about\b"
+    r"|(?:can|could) (?:the|my|our) .+ be (?:\w+ )*(?:\w+er|set|turned|switched)\b)"
+)
 _POLITE_TAG = re.compile(r"\b(?:please|will you|would you|could you|can you|ok|okay)\s*\?+\s*$")
 
 _NEGATION = re.compile(
@@ -47,6 +53,12 @@ _NEGATION = re.compile(
 )
 _NO_NEGATION = re.compile(
     r"\b(?:do\s?n'?t|do not|never) (?:forget|hesitate)\b|\bnot? (?:only|bad)\b"
+    r"|\bif you (?:do\s?n'?t|would ?n'?t) mind\b"
+    # A complaint, not an order: "it isn't warm enough", "i can't see a thing".
+    r"|\b(?:is ?n'?t|not|ain'?t|are ?n'?t) (?:\w+ ){0,3}enough\b"
+    r"|\b(?:can'?t|can ?not|could ?n'?t|can hardly) (?:see|find|hear|read|sleep|breathe|feel)\b"
+    # A correction: "not the kitchen, the bedroom".
+    r"|\bnot (?:the|that|this|in the) [\w' ]{1,30}(?:,|\bbut\b|\bi mean\b)"
 )
 
 _LATER = re.compile(
@@ -70,7 +82,7 @@ _EXCEPTION = re.compile(
 
 _WORDS = {
     "on": r"on",
-    "off": r"off|out",
+    "off": r"off|(?:go|turn|switch|put|lights?|lamps?) out|out(?! of)",
     "open": r"open\w*|raise|up",
     "closed": r"clos\w*|shut|lower|down",
     "locked": r"lock\w*",
@@ -104,11 +116,13 @@ def yes_or_no(text: str) -> bool | None:
 def is_question(text: str) -> bool:
     """Whether a sentence asks: it is then decoded from the root that cannot act."""
     bare = _LEAD_IN.sub("", plain(text))
+    if _POLITE.search(bare):
+        return bool(_WONDERS.search(bare))
     if _ASKS.search(bare) or _WONDERS.search(bare):
         return True
     if not bare.endswith("?"):
         return False
-    return not (_POLITE.search(bare) or _POLITE_TAG.search(bare))
+    return not _POLITE_TAG.search(bare)
 
 
 def is_conditional(text: str) -> bool:
