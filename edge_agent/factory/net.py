@@ -1,0 +1,224 @@
+"""The network that the factory trains: a Llama as functions of its weights, made to be quick.
+
+Weights have the names, shapes and row order of a GGUF file, in float32; `Net` casts and joins them
+once a step. It does not know files, data, losses or optimisers.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from edge_agent.slm.llama import LlamaConfig
+
+Shape = LlamaConfig
+Weights = Mapping[str, Tensor]
+Transform = Callable[[str, Tensor], Tensor]
+"""What a weight becomes before it is used: (name, weight) -> weight, differentiable."""
+
+
+class Block(NamedTuple):
+    """The weights of one layer as the forward pass wants them: joined, and in its number type."""
+
+    attn_norm: Tensor
+    qkv: Tensor
+    attn_out: Tensor
+    ffn_norm: Tensor
+    gate_up: Tensor
+    down: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Heads:
+    """The sizes that the attention of a layer needs; a plain constant for the compiler."""
+
+    query: int
+    key: int
+    size: int
+    eps: float
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """What one pass over a batch gives."""
+
+    logits: Tensor
+    """[rows, vocabulary], only at the positions asked for."""
+    hidden: dict[int, Tensor]
+    """Residual stream at those positions behind each layer asked for: [rows, dim], float32."""
+
+
+BlockFunction = Callable[[Tensor, Block, Tensor, Tensor, Heads], Tensor]
+
+
+def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
+    """RMSNorm over the last dimension in float32, in the number type of `weight`."""
+    scale = torch.rsqrt(x.float().square().mean(-1, keepdim=True) + eps)
+    return (x * scale).to(weight.dtype) * weight
+
+
+def rotary(shape: Shape, length: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Cosines and sines of RoPE for the positions 0..length-1: [length, head_dim], float32."""
+    half = torch.arange(0, shape.head_dim, 2, device=device, dtype=torch.float32)
+    angle = torch.outer(
+        torch.arange(length, device=device, dtype=torch.float32),
+        shape.rope_base ** (-half / shape.head_dim),
+    )
+    both = torch.cat((angle, angle), dim=-1)
+    return both.cos(), both.sin()
+
+
+def half_split(weight: Tensor, head_dim: int) -> Tensor:
+    """Rows of q or k in GGUF's order (pairs side by side) as rows for `rotate` (pairs half apart).
+
+    llama.cpp's converter interleaves them:
+    https://github.com/ggml-org/llama.cpp/blob/master/convert_hf_to_gguf.py (LlamaModel.permute)
+    """
+    rows, columns = weight.shape
+    pairs = weight.view(rows // head_dim, head_dim // 2, 2, columns)
+    return pairs.transpose(1, 2).reshape(rows, columns)
+
+
+def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Turns [batch, position, head, size] by its position."""
+    first, second = x.chunk(2, dim=-1)
+    turned = torch.cat((-second, first), dim=-1)
+    return (x * cos[:, None, :] + turned * sin[:, None, :]).to(x.dtype)
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """Causal attention of [batch, length, heads, size], query heads in groups: [batch, length, -1].
+
+    Plain products: on a CPU the backward pass of torch's own attention takes four times as long at
+    a hundred tokens.
+    """
+    batch, length, heads, size = q.shape
+    groups = k.shape[2]
+    rows = heads // groups * length
+    # The query heads of a group are rows of one product with their shared keys.
+    q = q.reshape(batch, length, groups, -1, size).permute(0, 2, 3, 1, 4)
+    q = q.reshape(batch * groups, rows, size)
+    k = k.permute(0, 2, 3, 1).reshape(batch * groups, size, length)
+    v = v.permute(0, 2, 1, 3).reshape(batch * groups, length, size)
+    scores = torch.bmm(q, k).view(-1, length, length).float() * size**-0.5
+    at = torch.arange(length, device=q.device)
+    scores = scores.masked_fill(at[:, None] < at[None, :], -1e30)
+    shares = torch.softmax(scores, dim=-1).to(v.dtype).view(-1, rows, length)
+    seen = torch.bmm(shares, v).view(batch, groups, -1, length, size)
+    return seen.permute(0, 3, 1, 2, 4).reshape(batch, length, heads * size)
+
+
+def mix(x: Tensor, weights: Block, cos: Tensor, sin: Tensor, heads: Heads) -> Tensor:
+    """The first half of a layer: each token looks at those before it."""
+    batch, length, _ = x.shape
+    h = rms_norm(x, weights.attn_norm, heads.eps)
+    joined = functional.linear(h, weights.qkv)
+    joined = joined.view(batch, length, heads.query + 2 * heads.key, heads.size)
+    turned = rotate(joined[:, :, : heads.query + heads.key], cos, sin)
+    q, k = turned.split((heads.query, heads.key), dim=2)
+    seen = attend(q, k, joined[:, :, heads.query + heads.key :])
+    return x + functional.linear(seen, weights.attn_out)
+
+
+def neurons(x: Tensor, weights: Block, eps: float) -> Tensor:
+    """What the neurons of a layer's second half say: [batch, length, hidden_dim]."""
+    h = rms_norm(x, weights.ffn_norm, eps)
+    gate, up = functional.linear(h, weights.gate_up).chunk(2, dim=-1)
+    return functional.silu(gate) * up
+
+
+def block(x: Tensor, weights: Block, cos: Tensor, sin: Tensor, heads: Heads) -> Tensor:
+    """One layer: [batch, length, dim] float32 in and out; every token sees those before it."""
+    x = mix(x, weights, cos, sin, heads)
+    return x + functional.linear(neurons(x, weights, heads.eps), weights.down)
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """All weights, cast and joined for one step."""
+
+    embedding: Tensor
+    blocks: tuple[Block, ...]
+    norm: Tensor
+
+
+def ready(
+    shape: Shape, weights: Weights, dtype: torch.dtype, transform: Transform | None = None
+) -> Ready:
+    """The weights as `forward` uses them; gradients flow back to `weights`.
+
+    Args:
+        shape: The sizes.
+        weights: Every tensor of `shape.shapes()`.
+        dtype: What the matrices are multiplied in.
+        transform: Applied to each weight first: rounding as the export will, or an adapter.
+    """
+
+    def take(name: str) -> Tensor:
+        full = f"{name}.weight"
+        return weights[full] if transform is None else transform(full, weights[full])
+
+    def layer(index: int) -> Block:
+        part = {
+            name: take(f"blk.{index}.{name}")
+            for name in "attn_norm attn_q attn_k attn_v attn_output".split()
+            + "ffn_norm ffn_gate ffn_up ffn_down".split()
+        }
+        q, k = (half_split(part[name], shape.head_dim) for name in ("attn_q", "attn_k"))
+        return Block(
+            part["attn_norm"].to(dtype),
+            torch.cat((q, k, part["attn_v"])).to(dtype),
+            part["attn_output"].to(dtype),
+            part["ffn_norm"].to(dtype),
+            torch.cat((part["ffn_gate"], part["ffn_up"])).to(dtype),
+            part["ffn_down"].to(dtype),
+        )
+
+    return Ready(
+        take("token_embd"),
+        tuple(layer(index) for index in range(shape.layers)),
+        take("output_norm").to(dtype),
+    )
+
+
+def forward(
+    shape: Shape,
+    weights: Ready,
+    tokens: Tensor,
+    rows: Tensor | None = None,
+    *,
+    keep: Iterable[int] = (),
+    run_block: BlockFunction = block,
+) -> Forward:
+    """The next-token logits of a batch.
+
+    Args:
+        shape: The sizes.
+        weights: From `ready`.
+        tokens: [batch, length] ids; padding may only stand at the end of a row.
+        rows: Positions in the flattened batch that logits are wanted of; all where None.
+        keep: Layers whose output is wanted too; -1 is the embedding.
+        run_block: `block`, or a compiled form of it.
+    """
+    heads = Heads(shape.heads, shape.kv_heads, shape.head_dim, shape.norm_eps)
+    cos, sin = rotary(shape, tokens.shape[1], tokens.device)
+    wanted = frozenset(keep)
+    hidden: dict[int, Tensor] = {}
+
+    def pick(x: Tensor) -> Tensor:
+        flat = x.flatten(0, 1)
+        return flat if rows is None else flat.index_select(0, rows)
+
+    x = functional.embedding(tokens, weights.embedding)
+    if -1 in wanted:
+        hidden[-1] = pick(x)
+    for index, part in enumerate(weights.blocks):
+        x = run_block(x, part, cos, sin, heads)
+        if index in wanted:
+            hidden[index] = pick(x)
+    h = rms_norm(pick(x), weights.norm, shape.norm_eps)
+    logits = functional.linear(h, weights.embedding.to(h.dtype))
+    return Forward(logits, hidden)

@@ -1,0 +1,114 @@
+"""`python -m edge_agent.factory.train`: trains from a command line.
+
+It knows arguments and files; the training itself is in `training`.
+"""
+
+import argparse
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from edge_agent.errors import EdgeAgentError, FactoryError
+from edge_agent.factory.checkpoint import Checkpoint, load_checkpoint
+from edge_agent.factory.packed import Packed
+from edge_agent.factory.schedule import Budget, Schedule
+from edge_agent.factory.speed import keep_memory, number_type, pick_device
+from edge_agent.factory.training import CHECKPOINT, Machine, Run, Settings
+
+
+def starting_point(out: Path, init: Path | None) -> Checkpoint:
+    """The run in `out` where it is unfinished, else the checkpoint that a new one begins from.
+
+    Raises:
+        FactoryError: Neither is there, or one cannot be read.
+    """
+    if (own := out / CHECKPOINT).exists():
+        found = load_checkpoint(own)
+        if not found.meta.get("finished"):
+            return found
+        if init is None:
+            raise FactoryError(f"{own}: that run is finished; go on from it with --init {own}")
+    if init is None:
+        raise FactoryError(f"{out}: no {CHECKPOINT} to go on with; --init names one to begin from")
+    # The moments of the optimiser go on; the budget and the schedule begin anew.
+    keys = ("epoch", "data", "vocabulary")
+    found = load_checkpoint(init)
+    return replace(found, meta={key: found.meta[key] for key in keys if key in found.meta})
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="train", description=__doc__)
+    parser.add_argument("--data", type=Path, nargs="+", required=True, help="packed folders")
+    parser.add_argument("--validation", type=Path, nargs="+", help="packed folders")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the run")
+    parser.add_argument("--init", type=Path, help="checkpoint to begin from")
+    budget = parser.add_mutually_exclusive_group(required=True)
+    budget.add_argument("--minutes", type=float)
+    budget.add_argument("--steps", type=int)
+    parser.add_argument("--rate", type=float, default=1e-3, help="peak learning rate")
+    parser.add_argument("--warmup", type=int, default=100, help="steps")
+    parser.add_argument("--decay", type=float, default=0.25, help="last share of the budget")
+    parser.add_argument("--batch-tokens", type=int, default=6144)
+    parser.add_argument("--weight-decay", type=float, default=0.01)
+    parser.add_argument("--ema", type=float)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--checkpoint-minutes", type=float, default=5.0)
+    parser.add_argument("--validate-minutes", type=float, default=5.0)
+    parser.add_argument("--validation-examples", type=int, default=2000)
+    parser.add_argument("--log-steps", type=int, default=10)
+    parser.add_argument("--device", help="cpu or cuda")
+    parser.add_argument("--threads", type=int)
+    return parser
+
+
+def _open(paths: list[Path], vocabulary: str | None = None) -> Packed:
+    return Packed.join([Packed.open(path, vocabulary=vocabulary) for path in paths])
+
+
+def _train(arguments: argparse.Namespace) -> None:
+    device = pick_device(arguments.device)
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    keep_memory()
+    data = _open(arguments.data)
+    settings = Settings(
+        budget=Budget(minutes=arguments.minutes, steps=arguments.steps),
+        schedule=Schedule(arguments.rate, warmup=arguments.warmup, decay=arguments.decay),
+        batch_tokens=arguments.batch_tokens,
+        weight_decay=arguments.weight_decay,
+        ema=arguments.ema,
+        seed=arguments.seed,
+        checkpoint_minutes=arguments.checkpoint_minutes,
+        validate_minutes=arguments.validate_minutes,
+        validation_examples=arguments.validation_examples,
+        log_steps=arguments.log_steps,
+    )
+    Run(
+        settings,
+        starting_point(arguments.out, arguments.init),
+        data,
+        Machine(device, number_type(device)),
+        out=arguments.out,
+        validation=_open(arguments.validation, data.meta.vocabulary)
+        if arguments.validation
+        else None,
+        clock=time.monotonic,
+        say=lambda line: print(line, file=sys.stderr, flush=True),  # noqa: T201
+    ).run()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Trains; 0 when the budget is used up, 1 with a sentence on stderr when it cannot."""
+    try:
+        _train(_parser().parse_args(arguments))
+    except EdgeAgentError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
