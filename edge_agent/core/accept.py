@@ -73,12 +73,19 @@ def absolute(
             return _Unresolved("I do not know its present state")
         case Extreme():
             if isinstance(domain, Range):
-                return domain.minimum if wanted is Extreme.MINIMUM else domain.maximum
+                return _lowest(capability, domain) if wanted is Extreme.MINIMUM else domain.maximum
             return _Unresolved("it has no minimum or maximum")
         case Step():
             return _stepped(wanted, capability, observed)
         case _:
             return wanted
+
+
+def _lowest(capability: Capability, domain: Range) -> float:
+    """The end of a range; of what goes out at zero the least above it, as "dimmest" means."""
+    if capability.attribute in {Attribute.BRIGHTNESS, Attribute.SPEED} and domain.minimum == 0:
+        return max(domain.step, 1.0)
+    return domain.minimum
 
 
 def _stepped(step: Step, capability: Capability, observed: Value | None) -> Value | _Unresolved:

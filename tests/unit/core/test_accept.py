@@ -67,6 +67,7 @@ def one(entity, attribute, wanted, store=None):
         ("lamp", "power", Toggle.TOGGLE, {"lamp__power": "off"}, "on"),
         ("lamp", "brightness", Extreme.MAXIMUM, {}, 100),
         ("heating", "temperature", Extreme.MINIMUM, {}, 5),
+        ("lamp", "brightness", Extreme.MINIMUM, {}, 1),
         ("lamp", "brightness", Step(1), {"lamp__brightness": 40.0}, 50.0),
         ("lamp", "brightness", Step(-1, 15), {"lamp__brightness": 40.0}, 25.0),
         ("lamp", "brightness", Step(1), {}, 10.0),  # a lamp that is off reports no brightness
