@@ -9,13 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge_agent.app import model_loader
+from edge_agent.config import Config, ModelConfig
 from edge_agent.core.entity import Risk
-from edge_agent.errors import FactoryError
+from edge_agent.core.registry import Registry
+from edge_agent.errors import FactoryError, ModelError
 from edge_agent.factory.export import Label, export_model, main
 from edge_agent.factory.vocabulary import CONTROLS, TokenVocabulary
 from edge_agent.language.grammar import VERSION
 from edge_agent.language.interpreter import Calibration
 from edge_agent.language.prompt import CANDIDATES
+from edge_agent.language.vocabulary import Vocabulary
 from edge_agent.models import SUMS, calibration_json, find_model, read_usage
 from edge_agent.slm.gguf import GgmlType, open_gguf
 from edge_agent.slm.llama import LlamaConfig, float_rows
@@ -148,6 +152,31 @@ def test_the_file_says_what_it_is_and_how_it_is_asked(file: Path, model: Model) 
         model.tokenizer.encode(word)[-1] for word in ("on", " the", " light")[:2]
     ] + model.tokenizer.encode(" light")
     assert model.tokenizer.eos_id == model.tokenizer.special("<|end|>")
+
+
+def configured(file: Path) -> Config:
+    return Config(model=ModelConfig(file=str(file), context=64))
+
+
+def test_the_daemon_loads_it_and_asks_it_as_the_file_says(file: Path) -> None:
+    loaded = model_loader(configured(file))()
+    assert loaded.name == "tiny home"
+    assert loaded.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert loaded.interpreter.calibration == CALIBRATION
+    reading = loaded.interpreter.read("hello", Vocabulary(Registry()), None, lambda: False)
+    assert 0 <= reading.confidence <= 1
+
+
+def test_the_daemon_refuses_a_model_of_another_grammar(
+    tmp_path, shape, weights, vocabulary
+) -> None:
+    path = tmp_path / "next.gguf"
+    label = replace(LABEL, grammar_version=VERSION + 1)
+    export_model(path, shape, weights, vocabulary, label)
+    with pytest.raises(
+        ModelError, match=rf"next.gguf: edge_agent.grammar_version is {VERSION + 1}"
+    ):
+        model_loader(configured(path))()
 
 
 @contextmanager
