@@ -56,6 +56,8 @@ from edge_agent.language.wording import (
 
 _FAMILY = (Kind.BLIND, Kind.CURTAIN, Kind.SHUTTER, Kind.SHADE)
 """Kinds that serve the same wish: "the sun is in my eyes"."""
+_FOLLOWS = 12
+"""Tries to find a second sentence that fits the first."""
 _SEVERAL = frozenset({Kind.LIGHT, Kind.WINDOW, *_FAMILY})
 """Kinds that come in numbers: an unnamed one is written in the plural."""
 _BOTH_WAYS = frozenset({"on", "off", "open", "closed"})
@@ -268,20 +270,19 @@ class Composer:
         phrase = self._phrase(reference, first.candidates.targets)
         spoken = next(one for one in first.candidates.targets if one.target.phrase == phrase)
         before = Before(first.output, (spoken,))
-        entry = random.choice(self._manner.follow_up)
-        if entry.follow == "same_action":
-            others = [
-                one for one in self._by_kind[self._kind_of(reference)] if _can(one, clause.phrasing)
-            ]
-            new = self._reference(clause.phrasing, others, plain=True)
-            if set(new.entities) == set(reference.entities) or "{target}" not in (
-                template := random.choice(entry.say)
-            ):
-                raise Miss
-            text = template.replace("{target}", new.text)
-            follow = replace(clause, text=text, targets=(new,))
+        for _ in range(_FOLLOWS):
+            entry = random.choice(self._manner.follow_up)
+            template = random.choice(entry.say)
+            try:
+                if entry.follow == "same_action":
+                    follow = self._same_action(clause, template)
+                else:
+                    follow = self._same_target(entry.do or "", template, reference)
+            except Miss:
+                continue
+            break
         else:
-            follow = self._same_target(entry.do or "", random.choice(entry.say), reference)
+            raise Miss
         return self._case([follow], follow.text, first.area, before=before, how="follow-up")
 
     def cancelled(self) -> Case:
@@ -450,6 +451,16 @@ class Composer:
             members,
             replace(reference, text=pronoun, how="corrected"),
         )
+
+    def _same_action(self, clause: _Clause, template: str) -> _Clause:
+        """The command once more, for another thing."""
+        reference = clause.targets[0]
+        kind = self._kind_of(reference)
+        others = [one for one in self._by_kind[kind] if _can(one, clause.phrasing)]
+        new = self._reference(clause.phrasing, others, plain=True)
+        if set(new.entities) == set(reference.entities) or "{target}" not in template:
+            raise Miss
+        return replace(clause, text=template.replace("{target}", new.text), targets=(new,))
 
     def _same_target(self, do: str, template: str, reference: Reference) -> _Clause:
         attribute, _, value = do.partition("=")

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from functools import lru_cache
 
 from edge_agent.core.command import Target
 from edge_agent.core.entity import Area, Entity, Floor, Group, Kind
@@ -370,6 +371,7 @@ def wordly(text: str) -> str:
     return " " + " ".join(re.findall(r"[^\W_]+(?:['.-][^\W_]+)*", fold(text))) + " "
 
 
+@lru_cache(maxsize=20_000)
 def stem(word: str) -> str:
     """A word without punctuation and plural, for comparing words of names and sentences."""
     word = "".join(char for char in word if char.isalnum())
