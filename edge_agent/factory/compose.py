@@ -422,8 +422,15 @@ class Composer:
     def _implied(self, phrasing: Phrasing, able: Sequence[Entity]) -> _Clause:
         """A phrasing that names no device: its kind, here or in a room that it says."""
         entity = self._random.choice(able)
+        # "My back is cold" means the speaker's seat, and the driver's where nobody said who speaks.
+        unclear = bool(phrasing.named) and len(able) > 1
+        driver = next((one for one in able if "driver" in fold(one.name)), None)
+        if unclear and driver is not None and self._random.random() < 0.4:
+            entity, unclear = driver, False
         text, wanted = self._values(phrasing.text, phrasing, entity)
-        reference, text = self._pointed(text, [entity], None, named=bool(phrasing.named))
+        reference, text = self._pointed(
+            text, [entity], None, named=bool(phrasing.named), here=unclear
+        )
         reference = replace(reference, how="implied")
         return _Clause(text, (reference,), phrasing.do[0] if phrasing.do else "", wanted, phrasing)
 
@@ -526,7 +533,13 @@ class Composer:
         return self._referrer.to_name(entity, None)
 
     def _pointed(
-        self, text: str, able: Sequence[Entity], asked: Capability | None, *, named: bool = False
+        self,
+        text: str,
+        able: Sequence[Entity],
+        asked: Capability | None,
+        *,
+        named: bool = False,
+        here: bool = False,
     ) -> tuple[Reference, str]:
         """A sentence with its target, area or place put in, and what it is about."""
         random, refer = self._random, self._referrer
@@ -557,10 +570,10 @@ class Composer:
             text = text.replace("{area}", words).replace("{place}", words)
             prefix = f"{known} "
         else:
-            here = area if random.random() < 0.7 else None
-            text = self._place(text, here)
-            prefix = f"{fold(here.name)} " if of_room and here is not None else ""
-            self._speaker = here
+            at = area if here or random.random() < 0.7 else None
+            text = self._place(text, at)
+            prefix = f"{fold(at.name)} " if of_room and at is not None else ""
+            self._speaker = at
         if named or entity.kind in _NAMED_ONLY:
             names = tuple(fold(name) for name in entity.names)
             return Reference(text, (entity.id,), names, how="implied"), " ".join(text.split())
