@@ -411,13 +411,24 @@ class Composer:
             and self._random.random() < 0.07
         ):
             other = self._reference(phrasing, able, plain=True)
-            if set(other.entities).isdisjoint(reference.entities):
+            if set(other.entities).isdisjoint(reference.entities) and self._takes(
+                other, phrasing, wanted
+            ):
                 targets = (reference, other)
                 link = self._random.choice((" and ", " and ", " and also ", ", "))
                 both = f"{reference.text}{link}{other.text}"
                 put = replace(reference, text=both, plural=True)
         text = self._place(self._put(text, put), None, may_say=False)
         return _Clause(text, targets, phrasing.do[0] if phrasing.do else "", wanted, phrasing)
+
+    def _takes(self, reference: Reference, phrasing: Phrasing, wanted: Wanted) -> bool:
+        """Whether a value that was found for one thing is legal for others as well."""
+        if phrasing.do is None or isinstance(wanted, Step | Extreme | Toggle):
+            return True
+        found = (
+            self._registry.entities[one].capability(phrasing.do[0]) for one in reference.entities
+        )
+        return all(capability is None or wanted in capability.domain for capability in found)
 
     def _implied(self, phrasing: Phrasing, able: Sequence[Entity]) -> _Clause:
         """A phrasing that names no device: its kind, here or in a room that it says."""
