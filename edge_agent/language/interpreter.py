@@ -12,7 +12,7 @@ from edge_agent.core.command import Meaning, Plan, Refusal
 from edge_agent.core.entity import Area, Risk, Text
 from edge_agent.core.names import fold
 from edge_agent.core.registry import Registry
-from edge_agent.language.grammar import Node, Slots, compile_grammar, meaning
+from edge_agent.language.grammar import Grammar, Node, Slots, compile_grammar, meaning
 from edge_agent.language.guards import is_conditional, is_exception, is_question, plain, unheeded
 from edge_agent.language.numbers import numbers_in
 from edge_agent.language.prompt import MOST_CHARACTERS, Context, Mark, Piece, PromptFormat
@@ -119,6 +119,23 @@ class Reading:
     """A clause about what the sentence says and the plan leaves out; it must not act then."""
 
 
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence made ready for the model."""
+
+    text: str
+    prompt: tuple[int, ...]
+    grammar: Grammar
+    asks: bool
+    """Whether it is a question, which cannot act."""
+    targets: tuple[Spoken, ...]
+
+    @property
+    def root(self) -> Node:
+        """Where the model begins to speak."""
+        return self.grammar.questions if self.asks else self.grammar.commands
+
+
 class Interpreter:
     """Understands sentences with one model, one prompt format and one calibration."""
 
@@ -159,6 +176,19 @@ class Interpreter:
         """
         if len(text) > MOST_CHARACTERS:
             return Reading(Refusal("the sentence is too long"), 1.0)
+        sentence = self.prepare(text, vocabulary, area, among=among, before=before)
+        return self.conclude(sentence, self.decode(sentence, cancelled))
+
+    def prepare(
+        self,
+        text: str,
+        vocabulary: Vocabulary,
+        area: Area | None,
+        *,
+        among: Sequence[Spoken] | None = None,
+        before: Before | None = None,
+    ) -> Sentence:
+        """The first step of `read`, with the same arguments: no model is asked."""
         candidates = (
             vocabulary.candidates(text, area, also=before.targets if before else ())
             if among is None
@@ -167,7 +197,6 @@ class Interpreter:
         targets = candidates.targets
         slots = slots_of(text, targets, vocabulary)
         grammar = compile_grammar(vocabulary.registry, slots, self._model.encode, self._end)
-        root = grammar.questions if is_question(text) else grammar.commands
         context = Context(
             vocabulary.kinds,
             [vocabulary.describe(named) for named in candidates.names],
@@ -175,13 +204,35 @@ class Interpreter:
             before.said if before else None,
         )
         prompt = (*self._prefix, *self._tokens(self._prompt.tail(text, context)))
+        return Sentence(text, prompt, grammar, is_question(text), targets)
+
+    def decode(
+        self, sentence: Sentence, cancelled: Callable[[], bool] = lambda: False
+    ) -> Sequence[Path]:
+        """The second step: what the model says, the most probable first, without broken-off paths.
+
+        Args:
+            sentence: From `prepare`.
+            cancelled: Asked between the steps of the model; a true answer ends the decode.
+        """
         paths = self._model.decode(
-            prompt, root, width=_WIDTH, max_tokens=_MOST_TOKENS, cancelled=cancelled
+            sentence.prompt,
+            sentence.root,
+            width=_WIDTH,
+            max_tokens=_MOST_TOKENS,
+            cancelled=cancelled,
         )
-        reading = self._choose(root, [path for path in paths if path.finished])
+        finished = [path for path in paths if path.finished]
+        return sorted(finished, key=lambda path: path.logprob, reverse=True)
+
+    def conclude(self, sentence: Sentence, paths: Sequence[Path]) -> Reading:
+        """The third step: what the best path means, how sure that is and what it leaves out."""
+        reading = self._choose(sentence.root, paths)
         if not isinstance(reading.meaning, Plan):
             return reading
-        doubt = unheeded(text, reading.meaning) or left_out(text, reading.meaning, targets)
+        doubt = unheeded(sentence.text, reading.meaning) or left_out(
+            sentence.text, reading.meaning, sentence.targets
+        )
         return replace(reading, unheeded=doubt)
 
     def _tokens(self, pieces: Sequence[Piece]) -> Sequence[int]:
@@ -196,7 +247,7 @@ class Interpreter:
     def _choose(self, root: Node, paths: Sequence[Path]) -> Reading:
         if not paths:
             return Reading(Refusal(), 1.0)
-        best = max(paths, key=lambda path: path.logprob)
+        best = paths[0]
         understood = meaning(root, best.tokens)
         said = self._model.text([token for token in best.tokens if token != self._end]).strip()
         confidence = self._confidence(best.logprob)

@@ -1,0 +1,389 @@
+"""A model as the daemon would run it, in PyTorch: the daemon's own decoder over a quick network.
+
+Several sentences are read at once, each in a lane of its own, and the steps of all lanes are
+computed as one batch. It does not know what the sentences are, nor what is right.
+"""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, Self, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from edge_agent.core.entity import Risk
+from edge_agent.errors import FactoryError, ModelError
+from edge_agent.factory.base import load_base
+from edge_agent.factory.checkpoint import load_checkpoint
+from edge_agent.factory.net import Ready, Shape, Weights, ready, rms_norm, rotary, rotate
+from edge_agent.factory.vocabulary import TokenVocabulary
+from edge_agent.language.interpreter import Calibration, Interpreter
+from edge_agent.language.prompt import CANDIDATES, EXAMPLES
+from edge_agent.models import Usage, read_usage
+from edge_agent.service.tokens import TokenModel
+from edge_agent.slm.model import Model
+from edge_agent.slm.tokenizer import Tokenizer
+
+LANES = 8
+_SLOTS = 1024
+_T = TypeVar("_T")
+_R = TypeVar("_R")
+
+UNCALIBRATED = Calibration(5.0, 1.0, dict.fromkeys(Risk, 0.5), 0.2)
+"""For a checkpoint, whose scores nobody has fitted yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """What one lane wants of a step; see `edge_agent.slm.step.Step`."""
+
+    lane: int
+    tokens: Sequence[int]
+    positions: Sequence[int]
+    visible: NDArray[np.bool_]
+    start_slot: int
+    rows: Sequence[int]
+
+
+class Network:
+    """A Llama over several caches of slots, in PyTorch."""
+
+    def __init__(
+        self,
+        shape: Shape,
+        weights: Weights,
+        *,
+        lanes: int = 1,
+        n_ctx: int = _SLOTS,
+        device: torch.device | None = None,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        """Casts the weights and allocates the caches."""
+        self.shape = shape
+        self.n_ctx = min(n_ctx, shape.context)
+        self._device = device or torch.device("cpu")
+        with torch.no_grad():
+            moved = {name: weight.to(self._device) for name, weight in weights.items()}
+            self._weights: Ready = ready(shape, moved, dtype)
+            self._head = self._weights.embedding.to(dtype)
+            self._cos, self._sin = rotary(shape, self.n_ctx, self._device)
+        size = (shape.layers, lanes, 2, shape.kv_heads, self.n_ctx, shape.head_dim)
+        self._cache = torch.zeros(size, dtype=dtype, device=self._device)
+
+    def run(self, feeds: Sequence[Feed]) -> list[NDArray[np.float32]]:
+        """The wanted logits of each feed, all computed in one pass."""
+        with torch.inference_mode():
+            x, rows = self._hidden(feeds)
+            h = rms_norm(x[rows], self._weights.norm, self.shape.norm_eps)
+            logits = functional.linear(h, self._head).float().cpu().numpy()
+        counts = [len(feed.rows) for feed in feeds]
+        return np.split(logits, np.cumsum(counts)[:-1])
+
+    def _hidden(self, feeds: Sequence[Feed]) -> tuple[Tensor, list[int]]:
+        shape, device = self.shape, self._device
+        tokens = [token for feed in feeds for token in feed.tokens]
+        at = torch.tensor([place for feed in feeds for place in feed.positions], device=device)
+        cos, sin = self._cos[at], self._sin[at]
+        seen = [torch.from_numpy(feed.visible).to(device) for feed in feeds]
+        spans, rows, first = [], [], 0
+        for feed in feeds:
+            spans.append(slice(first, first + len(feed.tokens)))
+            rows += [first + row for row in feed.rows]
+            first += len(feed.tokens)
+        x = functional.embedding(torch.tensor(tokens, device=device), self._weights.embedding)
+        heads, keys, size = shape.heads, shape.kv_heads, shape.head_dim
+        for layer, part in enumerate(self._weights.blocks):
+            h = rms_norm(x, part.attn_norm, shape.norm_eps)
+            joined = functional.linear(h, part.qkv).view(-1, heads + 2 * keys, size)
+            turned = rotate(joined[None, :, : heads + keys], cos, sin)[0]
+            values = joined[:, heads + keys :]
+            mixed = torch.empty_like(h)
+            for feed, span, mask in zip(feeds, spans, seen, strict=True):
+                cache = self._cache[layer, feed.lane]
+                end = feed.start_slot + len(feed.tokens)
+                cache[0, :, feed.start_slot : end] = turned[span, heads:].transpose(0, 1)
+                cache[1, :, feed.start_slot : end] = values[span].transpose(0, 1)
+                mixed[span] = _attend(turned[span, :heads], cache[:, :, :end], mask)
+            x = x + functional.linear(mixed, part.attn_out)
+            gate, up = functional.linear(
+                rms_norm(x, part.ffn_norm, shape.norm_eps), part.gate_up
+            ).chunk(2, dim=-1)
+            x = x + functional.linear(functional.silu(gate) * up, part.down)
+        return x, rows
+
+
+def _attend(q: Tensor, cache: Tensor, visible: Tensor) -> Tensor:
+    """Attention of [tokens, heads, size] to the slots that each may see: [tokens, heads * size]."""
+    keys, values = cache
+    count, heads, size = q.shape
+    groups = keys.shape[0]
+    q = q.view(count, groups, -1, size).permute(1, 2, 0, 3).reshape(groups, -1, size)
+    scores = torch.bmm(q, keys.transpose(1, 2)).float() * size**-0.5
+    scores = scores.view(groups, -1, count, visible.shape[1]).masked_fill(~visible, -1e30)
+    shares = torch.softmax(scores, dim=-1).to(values.dtype).view(groups, -1, visible.shape[1])
+    mixed = torch.bmm(shares, values).view(groups, -1, count, size)
+    return mixed.permute(2, 0, 1, 3).reshape(count, heads * size)
+
+
+class _Batcher:
+    """Lets several threads step through one network together."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self._turn = threading.Condition()
+        self._active = 0
+        self._waiting: list[Feed] = []
+        self._found: dict[int, NDArray[np.float32] | Exception] = {}
+
+    def enter(self) -> None:
+        with self._turn:
+            self._active += 1
+
+    def leave(self) -> None:
+        with self._turn:
+            self._active -= 1
+            self._run_if_all_wait()
+
+    def step(self, feed: Feed) -> NDArray[np.float32]:
+        """The logits of a feed; waits until every thread that reads has one."""
+        with self._turn:
+            self._waiting.append(feed)
+            self._run_if_all_wait()
+            while feed.lane not in self._found:
+                self._turn.wait()
+            found = self._found.pop(feed.lane)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def _run_if_all_wait(self) -> None:
+        if not self._waiting or len(self._waiting) < self._active:
+            return
+        feeds, self._waiting = self._waiting, []
+        try:
+            logits: Sequence[NDArray[np.float32] | Exception] = self.network.run(feeds)
+        except Exception as error:
+            logits = [error] * len(feeds)  # every thread has to hear of it, or it waits for ever
+        self._found.update((feed.lane, row) for feed, row in zip(feeds, logits, strict=True))
+        self._turn.notify_all()
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """The `Step` of one lane."""
+
+    number: int
+    _batcher: _Batcher
+
+    @property
+    def n_ctx(self) -> int:
+        """How many slots the cache has."""
+        return self._batcher.network.n_ctx
+
+    @property
+    def vocab_size(self) -> int:
+        """How many logits a row has."""
+        return self._batcher.network.shape.vocab_size
+
+    @property
+    def max_tokens(self) -> int:
+        """The most tokens that one step takes."""
+        return self.n_ctx
+
+    def step(
+        self,
+        tokens: Sequence[int],
+        positions: Sequence[int],
+        visible: NDArray[np.bool_],
+        start_slot: int,
+        rows: Sequence[int],
+    ) -> NDArray[np.float32]:
+        """The logits after some of the tokens; see `Step`."""
+        if not tokens or start_slot + len(tokens) > self.n_ctx:
+            raise ModelError(
+                f"a step of {len(tokens)} tokens at slot {start_slot}: legal are 1 or more that "
+                f"end by slot {self.n_ctx}"
+            )
+        return self._batcher.step(Feed(self.number, tokens, positions, visible, start_slot, rows))
+
+    def warm(self) -> None:
+        """There is nothing to compile."""
+
+
+class Engine:
+    """A model that reads many sentences quickly, each exactly as the daemon would."""
+
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        usage: Usage,
+        shape: Shape,
+        weights: Weights,
+        *,
+        name: str = "model",
+        path: Path = Path(),
+        lanes: int = LANES,
+        device: torch.device | None = None,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        """Prepares `lanes` readers over one network."""
+        self.name = name
+        self.usage = usage
+        network = Network(shape, weights, lanes=lanes, device=device, dtype=dtype)
+        self._batcher = _Batcher(network)
+        self.models: tuple[TokenModel, ...] = tuple(
+            TokenModel(Model(name, path, "", {}, tokenizer, Lane(number, self._batcher)))
+            for number in range(lanes)
+        )
+        """The language model of each lane, as the interpreter wants it."""
+
+    @classmethod
+    def load(
+        cls,
+        path: Path,
+        *,
+        vocabulary: Path | None = None,
+        lanes: int = LANES,
+        device: torch.device | None = None,
+        dtype: torch.dtype = torch.float32,
+    ) -> Self:
+        """An engine for a GGUF file, or for a checkpoint and the vocabulary that goes with it.
+
+        Raises:
+            ModelError: The GGUF file is damaged, or nobody says how it is asked.
+            FactoryError: The checkpoint is damaged, or its vocabulary is not given.
+        """
+        if path.suffix == ".gguf":
+            shape, weights, file = load_base(path)
+            tokenizer = Tokenizer.from_gguf(file.metadata)
+            usage = usage_of(file.metadata, path)
+            name = str(file.metadata.get("general.name") or path.stem)
+        else:
+            if vocabulary is None:
+                raise FactoryError(f"{path}: a checkpoint needs its vocabulary as well")
+            found = load_checkpoint(path)
+            shape, weights = found.shape, dict(found.weights)
+            tokenizer = TokenVocabulary.load(vocabulary).tokenizer()
+            if tokenizer.vocab_size != shape.vocab_size:
+                raise FactoryError(
+                    f"{vocabulary}: has {tokenizer.vocab_size} tokens, the network of {path} "
+                    f"{shape.vocab_size}"
+                )
+            usage, name = Usage(CANDIDATES, UNCALIBRATED), path.stem
+        return cls(
+            tokenizer,
+            usage,
+            shape,
+            weights,
+            name=name,
+            path=path,
+            lanes=lanes,
+            device=device,
+            dtype=dtype,
+        )
+
+    def read_all(self, items: Iterable[_T], read: Callable[[Interpreter, _T], _R]) -> Iterator[_R]:
+        """What `read` makes of each item, in order; as many at once as there are lanes.
+
+        Args:
+            items: What is read, sentences for example; taken ahead of what is asked for.
+            read: Called in threads with the interpreter of a lane and an item.
+
+        Raises:
+            Exception: What `read` raises; no further item is begun then.
+        """
+        work = _Work(enumerate(items), read, self._batcher)
+        for model in self.models:
+            reader = Interpreter(model, self.usage.prompt, self.usage.calibration)
+            work.start(reader)
+        try:
+            yield from work.results()
+        finally:
+            work.stop()
+
+
+class _Work(Generic[_T, _R]):
+    """The threads of one `read_all`."""
+
+    def __init__(
+        self,
+        items: Iterator[tuple[int, _T]],
+        read: Callable[[Interpreter, _T], _R],
+        batcher: _Batcher,
+    ) -> None:
+        self._items = items
+        self._read = read
+        self._batcher = batcher
+        self._change = threading.Condition()
+        self._found: dict[int, _R] = {}
+        self._failed: Exception | None = None
+        self._stopped = False
+        self._running = 0
+        self._threads: list[threading.Thread] = []
+
+    def start(self, reader: Interpreter) -> None:
+        """Begin to take items with one more reader."""
+        self._batcher.enter()
+        with self._change:
+            self._running += 1
+        thread = threading.Thread(target=self._run, args=(reader,), daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def stop(self) -> None:
+        """Begin no further item, and wait for those that were begun."""
+        self._stopped = True
+        for thread in self._threads:
+            thread.join()
+
+    def results(self) -> Iterator[_R]:
+        """What was read, in order."""
+        index = 0
+        while True:
+            with self._change:
+                while index not in self._found and self._failed is None and self._running:
+                    self._change.wait()
+                if self._failed is not None:
+                    raise self._failed
+                if index not in self._found:
+                    return
+                found = self._found.pop(index)
+            yield found
+            index += 1
+
+    def _run(self, reader: Interpreter) -> None:
+        try:
+            while (job := self._next()) is not None:
+                index, item = job
+                found = self._read(reader, item)
+                with self._change:
+                    self._found[index] = found
+                    self._change.notify_all()
+        except Exception as error:
+            with self._change:
+                self._failed = self._failed or error
+        finally:
+            self._batcher.leave()
+            with self._change:
+                self._running -= 1
+                self._change.notify_all()
+
+    def _next(self) -> tuple[int, _T] | None:
+        with self._change:
+            if self._stopped or self._failed is not None:
+                return None
+            return next(self._items, None)
+
+
+def usage_of(metadata: Mapping[str, object], path: Path) -> Usage:
+    """How a file is asked: as it says itself, else by examples like any model of others.
+
+    Raises:
+        ModelError: What it says is damaged.
+    """
+    return read_usage(metadata, path) or Usage(EXAMPLES, UNCALIBRATED)
