@@ -13,7 +13,7 @@ import msgspec
 from edge_agent.errors import FactoryError
 from edge_agent.factory.bank import Split
 from edge_agent.factory.cases import cases, load_source
-from edge_agent.factory.packed import PackedWriter
+from edge_agent.factory.packed import PackedWriter, vocabulary_name
 from edge_agent.factory.vocabulary import TokenVocabulary
 from edge_agent.language.prompt import CANDIDATES, Context, Mark, Piece
 from edge_agent.slm.tokenizer import Tokenizer
@@ -184,14 +184,14 @@ def pack(
     target: Path,
     vocabulary: TokenVocabulary,
     *,
-    name: str,
     form: str = "candidates",
     longest: int = 320,
 ) -> int:
     """A packed data set from files of lines; how many lines were too long for it."""
     packer = Packer(vocabulary.tokenizer(), form)
     left_out = 0
-    with PackedWriter(target, vocabulary=name, vocab_size=len(vocabulary.tokens)) as writer:
+    name, size = vocabulary_name(vocabulary.tokens), len(vocabulary.tokens)
+    with PackedWriter(target, vocabulary=name, vocab_size=size) as writer:
         for line in read_lines(paths):
             prompt, output = packer.prompt(line), packer.output(line)
             if len(prompt) + len(output) > longest:
