@@ -47,6 +47,8 @@ MIX: Mapping[str, float] = {
 
 WORLDS: Mapping[str, float] = {"home": 0.62, "car": 0.28, "appliance": 0.10}
 """Shares of the sorts of world."""
+OWN = "own"
+"""The sort of world that is given, not invented: the devices that a configuration lists."""
 
 _A_WORLD = 30
 """Cases from one world before the next is invented."""
@@ -124,6 +126,7 @@ def cases(
     mix: Mapping[str, float] = MIX,
     devices: int | None = None,
     a_world: int = _A_WORLD,
+    own: Registry | None = None,
 ) -> Iterator[tuple[Case, World]]:
     """Cases without end.
 
@@ -135,6 +138,7 @@ def cases(
         mix: Shares of the sorts of sentence.
         devices: Devices of each home; drawn from 5 to 200 where it is None.
         a_world: Cases from one world.
+        own: The world of the sort `own`, where `worlds` has a share for it.
     """
     random = Random(f"{split} {seed}")
     bank = source.bank.of(split)
@@ -144,7 +148,10 @@ def cases(
     while True:
         sort = random.choices(list(worlds), list(worlds.values()))[0]
         size = devices or round(exp(random.uniform(log(5), log(200))))
-        world = invent(source, random, split, sort, size)
+        if sort == OWN and own is not None:
+            world = World(OWN, own, len(own.entities))
+        else:
+            world = invent(source, random, split, sort, size)
         composer = Composer(
             world.registry, bank, source.synonyms, source.items, tuple(strangers), random
         )

@@ -3,16 +3,18 @@
 Written in parallel by seeds and in one go; a run that was killed leaves no half a file.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TypeAlias
 
 import msgspec
 
+from edge_agent.core.registry import Registry
 from edge_agent.errors import FactoryError
 from edge_agent.factory.bank import Split
-from edge_agent.factory.cases import cases, load_source
+from edge_agent.factory.cases import WORLDS, cases, load_source
 from edge_agent.factory.packed import PackedWriter, vocabulary_name
 from edge_agent.factory.vocabulary import TokenVocabulary
 from edge_agent.language.prompt import CANDIDATES, Context, Mark, Piece
@@ -41,9 +43,21 @@ class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return Context(self.kinds, self.names, self.area, self.before)
 
 
-def lines(split: Split, seed: int, count: int) -> Iterator[Line]:
-    """Cases as text; the same seed gives the same ones."""
-    for case, world in islice(cases(load_source(), split, seed), count):
+MakeLines: TypeAlias = Callable[[Split, int, int], Iterator[Line]]
+"""(split, seed, count) -> cases as text."""
+
+
+def lines(
+    split: Split,
+    seed: int,
+    count: int,
+    *,
+    worlds: Mapping[str, float] = WORLDS,
+    own: Registry | None = None,
+) -> Iterator[Line]:
+    """Cases as text; the same seed gives the same ones. The rest as for `cases`."""
+    found = cases(load_source(), split, seed, worlds=worlds, own=own)
+    for case, world in islice(found, count):
         context = case.context
         yield Line(
             case.text,
@@ -61,13 +75,13 @@ def lines(split: Split, seed: int, count: int) -> Iterator[Line]:
         )
 
 
-def _write(job: tuple[Path, Split, int, int]) -> Path:
-    path, split, seed, count = job
+def _write(job: tuple[Path, Split, int, int, MakeLines]) -> Path:
+    path, split, seed, count, make = job
     partial = path.with_name(f"{path.name}.partial")
     encoder = msgspec.json.Encoder()
     try:
         with partial.open("wb") as file:
-            for line in lines(split, seed, count):
+            for line in make(split, seed, count):
                 file.write(encoder.encode(line) + b"\n")
         partial.rename(path)
     except OSError as error:
@@ -84,9 +98,20 @@ def write_lines(
     count: int,
     parts: int,
     processes: int = 1,
+    make: MakeLines = lines,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Sequence[Path]:
     """A data set as `parts` files of JSON lines; those that are there already are kept.
+
+    Args:
+        directory: Where they are.
+        split: Whose phrasings and names are used.
+        seed: Of the first part; the others count on from it.
+        count: Lines in all.
+        parts: Into how many files.
+        processes: How many of them are written at once.
+        make: Makes the lines; other processes get it pickled.
+        tell: Hears of each finished part.
 
     Raises:
         FactoryError: The disk is full or the bank is wrong.
@@ -94,7 +119,7 @@ def write_lines(
     directory.mkdir(parents=True, exist_ok=True)
     paths = [directory / f"{split}-{seed + part:05d}.jsonl" for part in range(parts)]
     jobs = [
-        (path, split, seed + part, -(-count // parts))
+        (path, split, seed + part, -(-count // parts), make)
         for part, path in enumerate(paths)
         if not path.exists()
     ]
