@@ -58,7 +58,7 @@ _FAMILY = (Kind.BLIND, Kind.CURTAIN, Kind.SHUTTER, Kind.SHADE)
 """Kinds that serve the same wish: "the sun is in my eyes"."""
 _FOLLOWS = 12
 """Tries to find a second sentence that fits the first."""
-_SEVERAL = frozenset({Kind.LIGHT, Kind.WINDOW, *_FAMILY})
+_SEVERAL = frozenset({Kind.LIGHT, Kind.WINDOW, Kind.MIRROR, *_FAMILY})
 """Kinds that come in numbers: an unnamed one is written in the plural."""
 _BOTH_WAYS = frozenset({"on", "off", "open", "closed"})
 _NAMED_ONLY = frozenset(
@@ -203,6 +203,8 @@ class Composer:
             said = random.choice(self._manner.at).replace("{time}", say_clock(random))
         else:
             forms = self._manner.delay if when is When.IN else self._manner.for_
+            if when is When.FOR and clause.wanted != "on":
+                forms = [form for form in forms if " off" not in form]
             said = random.choice(forms).replace("{duration}", say_duration(random)[0])
         text = f"{said} {clause.text}" if random.random() < 0.3 else f"{clause.text} {said}"
         clause = replace(clause, when=when)

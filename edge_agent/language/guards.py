@@ -39,6 +39,8 @@ _WONDERS = re.compile(
 )
 _POLITE = re.compile(
     r"^(?:(?:can|could|will|would|won'?t)\s+(?:you|u|someone|we|i)\b"
+    r"|why do ?n'?t (?:you|we)\b|do you think (?:you|we) (?:could|can|might)\b"
+    r"|(?:i was|i'?m|was|just)? ?wondering (?:if|whether) (?:you|we|i) (?:could|can|might)\b"
     r"|(?:would|is|could|might) it (?:be )?(?:\w+ )?possible\b"
     r"|(?:is there )?any (?:chance|way) (?:you|we|i|of|to|for)\b|how about\b|what about\b"
     r"|(?:can|could) (?:the|my|our) .+ be (?:\w+ )*(?:\w+er|set|turned|switched)\b)"
@@ -53,7 +55,7 @@ _NEGATION = re.compile(
 )
 _NO_NEGATION = re.compile(
     r"\b(?:do\s?n'?t|do not|never) (?:forget|hesitate)\b|\bnot? (?:only|bad)\b"
-    r"|\bif you (?:do\s?n'?t|would ?n'?t) mind\b"
+    r"|\bif you (?:do\s?n'?t|would ?n'?t) mind\b|\bwhy do ?n'?t (?:you|we)\b|\bwo ?n'?t you\b"
     # A complaint, not an order: "it isn't warm enough", "i can't see a thing".
     r"|\b(?:is ?n'?t|not|ain'?t|are ?n'?t) (?:\w+ ){0,3}enough\b"
     r"|\b(?:can'?t|can ?not|could ?n'?t|can hardly) (?:see|find|hear|read|sleep|breathe|feel)\b"
@@ -73,9 +75,24 @@ _AT = re.compile(r"\bat\s+(?=\S)")
 _CONDITION = re.compile(
     r"\b(?:if|when|whenever|(?<!at )once|unless|in case|as soon as|as long as|while)\b"
 )
-_NO_CONDITION = re.compile(r"\bif (?:you (?:can|could|please|would)|possible)\b")
+_NO_CONDITION = re.compile(
+    r"\bif (?:you (?:can|could|please|would|do ?n'?t mind)|possible|that'?s okay)\b"
+    r"|\bwhen(?:ever)? you (?:can|could|get|have|find)\b|\bwhile you(?:'?re| are) (?:at it|there)\b"
+    r"|\bwondering (?:if|whether) (?:you|we|i)\b"
+)
+_SEQUENCE = re.compile(
+    r"\b(?:and )?(?:after (?:that|this)|afterwards?|(?:when|once|as soon as) (?:that|this|it|you)"
+    r"(?:'?s|'?re| is| are)? done(?: with that)?)\b"
+)
+"""Between two commands: they are carried out in the order they were said anyway."""
+_IDLE_TIME = re.compile(r"\bbefore i forget\b|\bwhen you(?:'?re| are) (?:ready|free)\b")
+_CALLED_OFF = re.compile(
+    r"\b(?:never ?mind|nvm|forget (?:it|that|about it)|cancel(?: that| it)?|scratch that"
+    r"|(?:i(?:'?ve)? )?changed my mind|ignore that|disregard that|belay that)\W*$"
+)
 _EXCEPTION = re.compile(
-    r"\b(?:except|apart from|other than|besides|excluding|without|all but"
+    r"\b(?:except|apart from|aside from|other than|besides|excluding|without|all but|barring"
+    r"|save for|with the exception of|skip the"
     r"|but (?:not|the|this|that|my|our|in|on|for|leave|keep))\b"
 )
 
@@ -116,8 +133,8 @@ def yes_or_no(text: str) -> bool | None:
 def is_question(text: str) -> bool:
     """Whether a sentence asks: it is then decoded from the root that cannot act."""
     bare = _LEAD_IN.sub("", plain(text))
-    if _POLITE.search(bare):
-        return bool(_WONDERS.search(bare))
+    if polite := _POLITE.search(bare):
+        return bool(_WONDERS.search(bare[polite.end() :]))
     if _ASKS.search(bare) or _WONDERS.search(bare):
         return True
     if not bare.endswith("?"):
@@ -141,18 +158,21 @@ def unheeded(text: str, plan: Plan) -> str | None:
     A plan that leaves out a "not", a time, a condition, an exception or a number is not what was
     said, however sure the model is.
     """
-    bare = plain(text)
-    if _NEGATION.search(_NO_NEGATION.sub("", bare)):
+    bare = _IDLE_TIME.sub("", plain(text))
+    if _CALLED_OFF.search(bare):
+        return "it was called off"
+    excepting = any(f" {EXCEPT} " in action.target.phrase for action in plan.actions)
+    if not excepting and _NEGATION.search(_NO_NEGATION.sub("", bare)):
         return "I heard a not"
+    if len(plan.actions) > 1:
+        bare = _SEQUENCE.sub("", bare)
     used = _numbers_used(plan)
     if _LATER.search(bare) or any(_is_time(bare[at.end() :], used) for at in _AT.finditer(bare)):
         return "I cannot do things at a later time"
     conditional = all(action.condition for action in plan.actions)
     if not conditional and _CONDITION.search(_NO_CONDITION.sub("", bare)):
         return "I did not understand the condition"
-    if _EXCEPTION.search(bare) and not any(
-        f" {EXCEPT} " in action.target.phrase for action in plan.actions
-    ):
+    if _EXCEPTION.search(bare) and not excepting:
         return "I did not understand the exception"
     if any(_contradicts(bare, action) for action in plan.actions):
         return "I may have that the wrong way round"

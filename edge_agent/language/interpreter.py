@@ -235,6 +235,10 @@ class Interpreter:
         )
         return replace(reading, unheeded=doubt)
 
+    def tokens_of(self, output: str) -> tuple[int, ...]:
+        """The tokens of an output, with its end: to see where the grammar leads with it."""
+        return (*self._model.encode(f" {output}"), self._end)
+
     def _tokens(self, pieces: Sequence[Piece]) -> Sequence[int]:
         tokens: list[int] = []
         for piece in pieces:
