@@ -20,7 +20,7 @@ from edge_agent.core.entity import Risk
 from edge_agent.errors import FactoryError, ModelError
 from edge_agent.factory.base import load_base
 from edge_agent.factory.checkpoint import load_checkpoint
-from edge_agent.factory.net import Ready, Shape, Weights, ready, rms_norm, rotary, rotate
+from edge_agent.factory.net import Ready, Shape, Weights, neurons, ready, rms_norm, rotary, rotate
 from edge_agent.factory.vocabulary import TokenVocabulary
 from edge_agent.language.interpreter import Calibration, Interpreter
 from edge_agent.language.prompt import CANDIDATES, EXAMPLES
@@ -66,6 +66,7 @@ class Network:
         """Casts the weights and allocates the caches."""
         self.shape = shape
         self.n_ctx = min(n_ctx, shape.context)
+        self._dtype = dtype
         self._device = device or torch.device("cpu")
         with torch.no_grad():
             moved = {name: weight.to(self._device) for name, weight in weights.items()}
@@ -78,13 +79,13 @@ class Network:
     def run(self, feeds: Sequence[Feed]) -> list[NDArray[np.float32]]:
         """The wanted logits of each feed, all computed in one pass."""
         with torch.inference_mode():
-            x, rows = self._hidden(feeds)
-            h = rms_norm(x[rows], self._weights.norm, self.shape.norm_eps)
+            h = rms_norm(self._hidden(feeds), self._weights.norm, self.shape.norm_eps, self._dtype)
             logits = functional.linear(h, self._head).float().cpu().numpy()
         counts = [len(feed.rows) for feed in feeds]
         return np.split(logits, np.cumsum(counts)[:-1])
 
-    def _hidden(self, feeds: Sequence[Feed]) -> tuple[Tensor, list[int]]:
+    def _hidden(self, feeds: Sequence[Feed]) -> Tensor:
+        """What the head turns into the wanted logits, feed by feed."""
         shape, device = self.shape, self._device
         tokens = [token for feed in feeds for token in feed.tokens]
         at = torch.tensor([place for feed in feeds for place in feed.positions], device=device)
@@ -98,7 +99,7 @@ class Network:
         x = functional.embedding(torch.tensor(tokens, device=device), self._weights.embedding)
         heads, keys, size = shape.heads, shape.kv_heads, shape.head_dim
         for layer, part in enumerate(self._weights.blocks):
-            h = rms_norm(x, part.attn_norm, shape.norm_eps)
+            h = rms_norm(x, part.attn_norm, shape.norm_eps, self._dtype)
             joined = functional.linear(h, part.qkv).view(-1, heads + 2 * keys, size)
             turned = rotate(joined[None, :, : heads + keys], cos, sin)[0]
             values = joined[:, heads + keys :]
@@ -109,12 +110,12 @@ class Network:
                 cache[0, :, feed.start_slot : end] = turned[span, heads:].transpose(0, 1)
                 cache[1, :, feed.start_slot : end] = values[span].transpose(0, 1)
                 mixed[span] = _attend(turned[span, :heads], cache[:, :, :end], mask)
+            if layer == shape.layers - 1:  # behind it, only what is wanted matters
+                x, mixed = x[rows], mixed[rows]
             x = x + functional.linear(mixed, part.attn_out)
-            gate, up = functional.linear(
-                rms_norm(x, part.ffn_norm, shape.norm_eps), part.gate_up
-            ).chunk(2, dim=-1)
-            x = x + functional.linear(functional.silu(gate) * up, part.down)
-        return x, rows
+            said = neurons(x, part, shape.norm_eps)
+            x = x + functional.linear(said, part.down)
+        return x
 
 
 def _attend(q: Tensor, cache: Tensor, visible: Tensor) -> Tensor:

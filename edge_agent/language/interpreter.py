@@ -230,10 +230,7 @@ class Interpreter:
         reading = self._choose(sentence.root, paths)
         if not isinstance(reading.meaning, Plan):
             return reading
-        doubt = unheeded(sentence.text, reading.meaning) or left_out(
-            sentence.text, reading.meaning, sentence.targets
-        )
-        return replace(reading, unheeded=doubt)
+        return replace(reading, unheeded=doubt_of(sentence, reading.meaning))
 
     def tokens_of(self, output: str) -> tuple[int, ...]:
         """The tokens of an output, with its end: to see where the grammar leads with it."""
@@ -264,6 +261,11 @@ class Interpreter:
     def _confidence(self, score: float) -> float:
         evidence = self.calibration.bias + self.calibration.weight * score
         return 1 / (1 + math.exp(-max(-30.0, min(30.0, evidence))))
+
+
+def doubt_of(sentence: Sentence, plan: Plan) -> str | None:
+    """A clause about what a sentence says and its plan leaves out, or None."""
+    return unheeded(sentence.text, plan) or left_out(sentence.text, plan, sentence.targets)
 
 
 def slots_of(text: str, targets: Sequence[Spoken], vocabulary: Vocabulary) -> Slots:
