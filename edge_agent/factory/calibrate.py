@@ -1,0 +1,195 @@
+"""What the scores of a model are worth: confidences fitted to outcomes, and thresholds.
+
+It knows judged sentences as numbers; no model and no text.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.core.entity import Risk
+from edge_agent.errors import FactoryError
+from edge_agent.factory.judge import Judged, Sort, Verdict, confidence, verdict
+from edge_agent.language.interpreter import Calibration
+
+Floats = NDArray[np.float64]
+
+LIMITS: Mapping[Risk, float] = MappingProxyType(
+    {Risk.COMFORT: 0.0035, Risk.CAUTION: 0.0005, Risk.SECURITY: 0.001}
+)
+"""Share of the sentences that mean no command after which one may be done all the same."""
+FLOORS: Mapping[Risk, float] = MappingProxyType(
+    {Risk.COMFORT: 0.5, Risk.CAUTION: 0.6, Risk.SECURITY: 0.75}
+)
+"""Confidence that is asked for at least: who is less sure than this asks, whatever was measured."""
+_WRONG_SECURITY = 0.002
+"""Share of the security commands that may go wrong, of those that are carried out."""
+_LEAST = 50
+_ASK = (0.1, 0.4)
+_ASKED_FOR_NOTHING = 0.05
+_PRIOR = 1.0
+"""Strength of the prior that keeps the fit finite where right and wrong can be told apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A count of hits with its Wilson interval of 95 percent."""
+
+    hits: int
+    total: int
+
+    @property
+    def value(self) -> float:
+        """The share, or not a number where nothing was counted."""
+        return self.hits / self.total if self.total else math.nan
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Between which the true share is in 95 of 100 such counts.
+
+        https://en.wikipedia.org/wiki/Binomial_proportion_confidence_interval#Wilson_score_interval
+        """
+        if not self.total:
+            return 0.0, 1.0
+        z, n, p = 1.959964, self.total, self.value
+        middle = (p + z * z / (2 * n)) / (1 + z * z / n)
+        half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+        return max(0.0, middle - half), min(1.0, middle + half)
+
+    def as_dict(self) -> dict[str, float | int | None]:
+        """For JSON."""
+        low, high = self.interval
+        value = round(self.value, 5) if self.total else None
+        return {
+            "value": value,
+            "hits": self.hits,
+            "total": self.total,
+            "low": round(low, 5),
+            "high": round(high, 5),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """Readings of like confidence."""
+
+    low: float
+    high: float
+    mean: float
+    """Their mean confidence."""
+    right: Share
+
+
+def reliability(judged: Sequence[Judged], calibration: Calibration, bins: int = 10) -> list[Bin]:
+    """How often readings of each confidence were right; bins without any are left out."""
+    read = [one for one in judged if one.got is not Sort.REFUSAL]
+    sure = [confidence(one.score, calibration) for one in read]
+    edges = [number / bins for number in range(bins + 1)]
+    found = []
+    for low, high in pairwise(edges):
+        last = high == edges[-1]
+        inside = [
+            (one, x)
+            for one, x in zip(read, sure, strict=True)
+            if low <= x < high or (last and x == high)
+        ]
+        if inside:
+            right = Share(sum(one.right for one, _ in inside), len(inside))
+            mean = sum(x for _, x in inside) / len(inside)
+            found.append(Bin(low, high, mean, right))
+    return found
+
+
+def calibration_error(bins: Sequence[Bin]) -> float:
+    """Expected calibration error: mean distance of confidence and share of right ones."""
+    total = sum(one.right.total for one in bins)
+    if not total:
+        return math.nan
+    return sum(one.right.total * abs(one.mean - one.right.value) for one in bins) / total
+
+
+def fit(scores: Sequence[float], right: Sequence[bool]) -> tuple[float, float]:
+    """Bias and weight of the logistic regression of being right on the score.
+
+    Raises:
+        FactoryError: There are too few readings, or all are right, or none is.
+    """
+    x: Floats = np.asarray(scores, np.float64)
+    y: Floats = np.asarray(right, np.float64)
+    if len(x) < _LEAST or not 0 < y.sum() < len(y):
+        raise FactoryError(
+            f"a calibration needs {_LEAST} readings or more, right and wrong ones; "
+            f"there are {len(x)}, {int(y.sum())} of them right"
+        )
+    design = np.stack((np.ones_like(x), x), axis=1)
+    start = np.array([math.log(y.mean() / (1 - y.mean())), 0.0])
+    prior = np.array([0.0, 1.0])
+    beta = np.array([start[0], 1.0])
+    for _ in range(100):
+        p = 1 / (1 + np.exp(-np.clip(design @ beta, -30, 30)))
+        gradient = design.T @ (y - p) - _PRIOR * np.array([0.0, 1.0]) * (beta - prior)
+        spread = np.maximum(p * (1 - p), 1e-9)
+        hessian = (design * spread[:, None]).T @ design + np.diag([1e-9, _PRIOR])
+        step = np.linalg.solve(hessian, gradient)
+        beta = beta + np.clip(step, -2.0, 2.0)
+        if float(np.abs(step).max()) < 1e-9:
+            break
+    bias, weight = float(beta[0]), max(float(beta[1]), 1e-3)
+    return bias, weight
+
+
+def calibrate(judged: Sequence[Judged]) -> Calibration:
+    """Confidences and thresholds for a model, from sentences that it was not trained on.
+
+    The confidence from which a plan is carried out is the lowest one that keeps false actions
+    within `LIMITS`, and never below `FLOORS`.
+
+    Raises:
+        FactoryError: There is too little to learn from.
+    """
+    read = [one for one in judged if one.got is not Sort.REFUSAL]
+    bias, weight = fit([one.score for one in read], [one.right for one in read])
+    loose = Calibration(bias, weight, dict.fromkeys(Risk, 0.0), 0.0)
+    acting = [one for one in judged if verdict(one, loose) is Verdict.ACTED]
+    idle = sum(one.meant is not Sort.PLAN for one in judged)
+    act = {}
+    for risk in Risk:
+        of_class = [one for one in acting if one.risk is risk]
+        false = [confidence(one.score, loose) for one in of_class if one.meant is not Sort.PLAN]
+        threshold = _threshold(false, int(LIMITS[risk] * idle))
+        if risk is Risk.SECURITY:
+            wrong = [confidence(one.score, loose) for one in of_class if not one.right]
+            threshold = max(threshold, _threshold(wrong, int(_WRONG_SECURITY * len(of_class))))
+        act[risk] = round(min(max(threshold, FLOORS[risk]), 0.9999), 4)
+    order = list(Risk)
+    for milder, stricter in pairwise(order):
+        act[stricter] = max(act[stricter], act[milder])
+    ask = _ask(judged, Calibration(bias, weight, act, 0.0))
+    return Calibration(bias, weight, act, min(ask, *act.values()))
+
+
+def _threshold(wrong: Sequence[float], allowed: int) -> float:
+    """The confidence that all but `allowed` of the wrong readings stay below."""
+    ordered = sorted(wrong, reverse=True)
+    if len(ordered) <= allowed:
+        return 0.0
+    # Halfway, in evidence, from the first that must not act to certainty would be safer still,
+    # but costs right commands; a hair above it is what was measured.
+    return ordered[allowed] + 1e-4
+
+
+def _ask(judged: Sequence[Judged], calibration: Calibration) -> float:
+    """The confidence below which a reading is not worth a question."""
+    idle = [one for one in judged if one.meant is Sort.REFUSAL]
+    asked = [
+        confidence(one.score, calibration)
+        for one in idle
+        if verdict(one, calibration) in {Verdict.ASKED, Verdict.ANSWERED}
+    ]
+    threshold = _threshold(asked, int(_ASKED_FOR_NOTHING * len(idle)))
+    return round(min(max(threshold, _ASK[0]), _ASK[1]), 4)
