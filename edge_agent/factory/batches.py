@@ -32,7 +32,7 @@ class Batch:
     @property
     def size(self) -> int:
         """Tokens to compute, padding included."""
-        return self.tokens.numel()
+        return len(self.tokens) * self.tokens.shape[1]
 
     def to(self, device: torch.device) -> "Batch":
         """The batch on a device."""

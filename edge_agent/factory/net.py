@@ -4,9 +4,9 @@ Weights have the names, shapes and row order of a GGUF file, in float32; `Net` c
 once a step. It does not know files, data, losses or optimisers.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -54,21 +54,47 @@ class Forward:
 BlockFunction = Callable[[Tensor, Block, Tensor, Tensor, Heads], Tensor]
 
 
-def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
-    """RMSNorm over the last dimension in float32, in the number type of `weight`."""
-    scale = torch.rsqrt(x.float().square().mean(-1, keepdim=True) + eps)
-    return (x * scale).to(weight.dtype) * weight
+class Stack(Protocol):
+    """All layers, one after the other."""
+
+    def __call__(
+        self,
+        x: Tensor,
+        blocks: Sequence[Block],
+        turn: tuple[Tensor, Tensor],
+        heads: Heads,
+        rows: Tensor | None,
+        keep: frozenset[int],
+    ) -> tuple[Tensor, dict[int, Tensor]]:
+        """Embedded tokens to the residual stream behind the last layer.
+
+        Args:
+            x: [batch, length, dim] float32.
+            blocks: The weights.
+            turn: Cosines and sines of RoPE.
+            heads: Sizes of the attention.
+            rows: Positions of the flattened batch that are wanted; all where None.
+            keep: Layers whose output is wanted at those positions too.
+
+        Returns:
+            [rows, dim] float32, and the same behind each layer of `keep`.
+        """
+
+
+def rms_norm(x: Tensor, weight: Tensor, eps: float, dtype: torch.dtype) -> Tensor:
+    """RMSNorm over the last dimension, computed in float32, in the number type asked for."""
+    scale = torch.rsqrt(x.square().mean(-1, keepdim=True) + eps)
+    return (x * scale * weight).to(dtype)
 
 
 def rotary(shape: Shape, length: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Cosines and sines of RoPE for the positions 0..length-1: [length, head_dim], float32."""
+    """Cosines and sines of RoPE for the positions 0..length-1: [length, head_dim / 2], float32."""
     half = torch.arange(0, shape.head_dim, 2, device=device, dtype=torch.float32)
     angle = torch.outer(
         torch.arange(length, device=device, dtype=torch.float32),
         shape.rope_base ** (-half / shape.head_dim),
     )
-    both = torch.cat((angle, angle), dim=-1)
-    return both.cos(), both.sin()
+    return angle.cos(), angle.sin()
 
 
 def half_split(weight: Tensor, head_dim: int) -> Tensor:
@@ -85,8 +111,9 @@ def half_split(weight: Tensor, head_dim: int) -> Tensor:
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Turns [batch, position, head, size] by its position."""
     first, second = x.chunk(2, dim=-1)
-    turned = torch.cat((-second, first), dim=-1)
-    return (x * cos[:, None, :] + turned * sin[:, None, :]).to(x.dtype)
+    cos, sin = cos[:, None, :], sin[:, None, :]
+    turned = torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)
+    return turned.to(x.dtype)
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
@@ -114,7 +141,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 def mix(x: Tensor, weights: Block, cos: Tensor, sin: Tensor, heads: Heads) -> Tensor:
     """The first half of a layer: each token looks at those before it."""
     batch, length, _ = x.shape
-    h = rms_norm(x, weights.attn_norm, heads.eps)
+    h = rms_norm(x, weights.attn_norm, heads.eps, weights.qkv.dtype)
     joined = functional.linear(h, weights.qkv)
     joined = joined.view(batch, length, heads.query + 2 * heads.key, heads.size)
     turned = rotate(joined[:, :, : heads.query + heads.key], cos, sin)
@@ -125,7 +152,7 @@ def mix(x: Tensor, weights: Block, cos: Tensor, sin: Tensor, heads: Heads) -> Te
 
 def neurons(x: Tensor, weights: Block, eps: float) -> Tensor:
     """What the neurons of a layer's second half say: [batch, length, hidden_dim]."""
-    h = rms_norm(x, weights.ffn_norm, eps)
+    h = rms_norm(x, weights.ffn_norm, eps, weights.gate_up.dtype)
     gate, up = functional.linear(h, weights.gate_up).chunk(2, dim=-1)
     return functional.silu(gate) * up
 
@@ -136,6 +163,30 @@ def block(x: Tensor, weights: Block, cos: Tensor, sin: Tensor, heads: Heads) -> 
     return x + functional.linear(neurons(x, weights, heads.eps), weights.down)
 
 
+def in_turn(
+    x: Tensor,
+    blocks: Sequence[Block],
+    turn: tuple[Tensor, Tensor],
+    heads: Heads,
+    rows: Tensor | None,
+    keep: frozenset[int],
+    *,
+    run_block: BlockFunction = block,
+) -> tuple[Tensor, dict[int, Tensor]]:
+    """A `Stack` in plain operations, which run anywhere."""
+
+    def pick(x: Tensor) -> Tensor:
+        flat = x.flatten(0, 1)
+        return flat if rows is None else flat.index_select(0, rows)
+
+    hidden = {-1: pick(x)} if -1 in keep else {}
+    for index, part in enumerate(blocks):
+        x = run_block(x, part, *turn, heads)
+        if index in keep:
+            hidden[index] = pick(x)
+    return pick(x), hidden
+
+
 @dataclass(frozen=True, slots=True)
 class Ready:
     """All weights, cast and joined for one step."""
@@ -143,6 +194,7 @@ class Ready:
     embedding: Tensor
     blocks: tuple[Block, ...]
     norm: Tensor
+    dtype: torch.dtype
 
 
 def ready(
@@ -169,10 +221,10 @@ def ready(
         }
         q, k = (half_split(part[name], shape.head_dim) for name in ("attn_q", "attn_k"))
         return Block(
-            part["attn_norm"].to(dtype),
+            part["attn_norm"],
             torch.cat((q, k, part["attn_v"])).to(dtype),
             part["attn_output"].to(dtype),
-            part["ffn_norm"].to(dtype),
+            part["ffn_norm"],
             torch.cat((part["ffn_gate"], part["ffn_up"])).to(dtype),
             part["ffn_down"].to(dtype),
         )
@@ -180,7 +232,8 @@ def ready(
     return Ready(
         take("token_embd"),
         tuple(layer(index) for index in range(shape.layers)),
-        take("output_norm").to(dtype),
+        take("output_norm"),
+        dtype,
     )
 
 
@@ -191,7 +244,7 @@ def forward(
     rows: Tensor | None = None,
     *,
     keep: Iterable[int] = (),
-    run_block: BlockFunction = block,
+    stack: Stack = in_turn,
 ) -> Forward:
     """The next-token logits of a batch.
 
@@ -201,24 +254,11 @@ def forward(
         tokens: [batch, length] ids; padding may only stand at the end of a row.
         rows: Positions in the flattened batch that logits are wanted of; all where None.
         keep: Layers whose output is wanted too; -1 is the embedding.
-        run_block: `block`, or a compiled form of it.
+        stack: How the layers are computed.
     """
     heads = Heads(shape.heads, shape.kv_heads, shape.head_dim, shape.norm_eps)
-    cos, sin = rotary(shape, tokens.shape[1], tokens.device)
-    wanted = frozenset(keep)
-    hidden: dict[int, Tensor] = {}
-
-    def pick(x: Tensor) -> Tensor:
-        flat = x.flatten(0, 1)
-        return flat if rows is None else flat.index_select(0, rows)
-
+    turn = rotary(shape, tokens.shape[1], tokens.device)
     x = functional.embedding(tokens, weights.embedding)
-    if -1 in wanted:
-        hidden[-1] = pick(x)
-    for index, part in enumerate(weights.blocks):
-        x = run_block(x, part, cos, sin, heads)
-        if index in wanted:
-            hidden[index] = pick(x)
-    h = rms_norm(pick(x), weights.norm, shape.norm_eps)
-    logits = functional.linear(h, weights.embedding.to(h.dtype))
-    return Forward(logits, hidden)
+    x, hidden = stack(x, weights.blocks, turn, heads, rows, frozenset(keep))
+    h = rms_norm(x, weights.norm, shape.norm_eps, weights.dtype)
+    return Forward(functional.linear(h, weights.embedding.to(h.dtype)), hidden)

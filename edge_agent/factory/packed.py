@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import Any, BinaryIO, Self
 
 import msgspec
 import numpy as np
@@ -173,8 +173,9 @@ class Packed:
             )
         if meta.examples == 0:
             raise FactoryError(f"{path}: holds no examples")
-        tokens = _mapped(path / _TOKENS, np.dtype("<u2"), meta.tokens)
-        index = _mapped(path / _INDEX, np.dtype("<i8"), 3 * meta.examples).reshape(-1, 3)
+        tokens: NDArray[np.uint16] = _mapped(path / _TOKENS, "<u2", meta.tokens)
+        index: NDArray[np.int64] = _mapped(path / _INDEX, "<i8", 3 * meta.examples)
+        index = index.reshape(-1, 3)
         ends = np.cumsum(index[:, 2])
         starts = np.concatenate((np.zeros(1, dtype=np.int64), ends[:-1]))
         fits = (index[:, 0] == starts) & (index[:, 1] > 0) & (index[:, 1] < index[:, 2])
@@ -235,7 +236,8 @@ def _read_meta(path: Path) -> Meta:
     return meta
 
 
-def _mapped(path: Path, kind: np.dtype[np.generic], count: int) -> NDArray[np.generic]:
+def _mapped(path: Path, letters: str, count: int) -> NDArray[Any]:
+    kind = np.dtype(letters)
     try:
         size = path.stat().st_size
         if size != count * kind.itemsize:

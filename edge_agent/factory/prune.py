@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from edge_agent.errors import EdgeAgentError, FactoryError
 from edge_agent.factory.base import base_path, load_base
 from edge_agent.factory.batches import Batch, in_order
 from edge_agent.factory.checkpoint import Checkpoint, save_checkpoint
-from edge_agent.factory.net import Block, Heads, Shape, forward, mix, neurons, ready
+from edge_agent.factory.net import Block, Heads, Shape, forward, in_turn, mix, neurons, ready
 from edge_agent.factory.packed import Packed, vocabulary_name
 from edge_agent.factory.speed import keep_memory, number_type, pick_device
 from edge_agent.factory.vocabulary import TokenVocabulary
@@ -98,11 +99,12 @@ def measure(
 ) -> Importance:
     """How much each layer and neuron does on some examples."""
     found = Importance(shape.layers)
+    stack = partial(in_turn, run_block=found)
     with torch.no_grad():
         made = ready(shape, weights, dtype)
         for batch in batches:
             found.begin(_real(batch))
-            forward(shape, made, batch.tokens, batch.rows, run_block=found)
+            forward(shape, made, batch.tokens, batch.rows, stack=stack)
     if found.tokens == 0:
         raise FactoryError("there are no examples to measure importance on")
     return found
@@ -240,7 +242,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         _prune(_parser().parse_args(arguments))
     except EdgeAgentError as error:
-        print(error, file=sys.stderr)  # noqa: T201
+        print(error, file=sys.stderr)
         return 1
     return 0
 

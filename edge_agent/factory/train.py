@@ -13,6 +13,8 @@ import torch
 
 from edge_agent.errors import EdgeAgentError, FactoryError
 from edge_agent.factory.checkpoint import Checkpoint, load_checkpoint
+from edge_agent.factory.fast import fast_stack
+from edge_agent.factory.net import in_turn
 from edge_agent.factory.packed import Packed
 from edge_agent.factory.schedule import Budget, Schedule
 from edge_agent.factory.speed import keep_memory, number_type, pick_device
@@ -86,17 +88,18 @@ def _train(arguments: argparse.Namespace) -> None:
         validation_examples=arguments.validation_examples,
         log_steps=arguments.log_steps,
     )
+    start = starting_point(arguments.out, arguments.init)
     Run(
         settings,
-        starting_point(arguments.out, arguments.init),
+        start,
         data,
-        Machine(device, number_type(device)),
+        Machine(device, number_type(device), fast_stack(device, start.shape) or in_turn),
         out=arguments.out,
         validation=_open(arguments.validation, data.meta.vocabulary)
         if arguments.validation
         else None,
         clock=time.monotonic,
-        say=lambda line: print(line, file=sys.stderr, flush=True),  # noqa: T201
+        say=lambda line: print(line, file=sys.stderr, flush=True),
     ).run()
 
 
@@ -105,7 +108,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         _train(_parser().parse_args(arguments))
     except EdgeAgentError as error:
-        print(error, file=sys.stderr)  # noqa: T201
+        print(error, file=sys.stderr)
         return 1
     return 0
 

@@ -18,7 +18,7 @@ from torch.nn import functional
 from edge_agent.errors import FactoryError
 from edge_agent.factory.batches import Batch, endless, in_order
 from edge_agent.factory.checkpoint import Checkpoint, save_checkpoint
-from edge_agent.factory.net import BlockFunction, Forward, Transform, block, forward, ready
+from edge_agent.factory.net import Forward, Stack, Transform, forward, in_turn, ready
 from edge_agent.factory.packed import Packed
 from edge_agent.factory.schedule import Budget, Schedule
 
@@ -28,8 +28,9 @@ CHECKPOINT, LOG = "checkpoint.pt", "log.jsonl"
 class Objective(Protocol):
     """What a network is trained for."""
 
-    keep: tuple[int, ...]
-    """Layers whose hidden states it looks at."""
+    @property
+    def keep(self) -> tuple[int, ...]:
+        """Layers whose hidden states it looks at."""
 
     def loss(self, found: Forward, batch: Batch) -> Tensor:
         """The number to make small."""
@@ -72,7 +73,7 @@ class Machine:
 
     device: torch.device
     dtype: torch.dtype
-    run_block: BlockFunction = block
+    stack: Stack = in_turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ def evaluate(
         made = ready(checkpoint.shape, weights, machine.dtype, transform)
         for batch in (batch.to(machine.device) for batch in batches):
             logits = forward(
-                checkpoint.shape, made, batch.tokens, batch.rows, run_block=machine.run_block
+                checkpoint.shape, made, batch.tokens, batch.rows, stack=machine.stack
             ).logits.float()
             total += float(functional.cross_entropy(logits, batch.targets, reduction="sum"))
             tokens += len(batch.targets)
@@ -260,10 +261,10 @@ class Run:
             batch.tokens,
             batch.rows,
             keep=self._objective.keep,
-            run_block=machine.run_block,
+            stack=machine.stack,
         )
         loss = self._objective.loss(found, batch)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(self._weights.values(), settings.clip)
         self._optimiser.step()
         self._optimiser.zero_grad(set_to_none=True)
