@@ -75,6 +75,8 @@ def _parser() -> argparse.ArgumentParser:
     warm = commands.add_parser("warm", help="compile the model's kernels into the cache")
     _config_options(warm)
     warm.set_defaults(command=_warm)
+
+    _build_model_options(commands.add_parser("build-model", help="make a model for a config"))
     return parser
 
 
@@ -97,6 +99,23 @@ def _config_options(parser: argparse.ArgumentParser, *, required: bool = False) 
         metavar="KEY=VALUE",
         help="override a key of the config, e.g. mqtt.url=mqtt://127.0.0.1:1884",
     )
+
+
+def _build_model_options(build: argparse.ArgumentParser) -> None:
+    _config_options(build, required=True)
+    build.add_argument("--quick", action="store_true", help="a smaller model, in 20 minutes")
+    build.add_argument("--minutes", type=float, metavar="N", help="of training, all in all")
+    build.add_argument("--teacher-minutes", type=float, metavar="N", help="of a teacher, before")
+    build.add_argument("--seed", type=int, default=0, metavar="S")
+    build.add_argument(
+        "--devices", type=Path, metavar="FILE", help="what `edge-agent devices --json` printed"
+    )
+    build.add_argument("--work", type=Path, metavar="DIR", help="default: build/NAME")
+    build.add_argument("--output", type=Path, metavar="FILE.gguf", help="default: in DIR")
+    build.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda where it is")
+    build.add_argument("--threads", type=int, metavar="N", help="default: one a processor")
+    build.add_argument("--stage", metavar="NAME", help="stop behind this stage")
+    build.set_defaults(command=_build_model)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -188,6 +207,12 @@ def _warm(options: argparse.Namespace) -> int:
     loaded.interpreter.warm()
     print(f"model {loaded.name} is warm after {time.monotonic() - started:.1f} s")
     return OK
+
+
+def _build_model(options: argparse.Namespace) -> int:
+    from edge_agent.factory.cli import build_model  # noqa: PLC0415
+
+    return build_model(options)
 
 
 if __name__ == "__main__":
