@@ -217,11 +217,25 @@ class Vocabulary:
                 if self._is_in(self._named[number], area):
                     scores[number] = scores[number] * 1.1 + _HERE
         # However many names have more words in common: one that was said in full comes first.
-        ranked = heapq.nlargest(most, scores, key=lambda at: (at in in_full, scores[at]))
+        # Of several names of one thing the likeliest is enough, so twice as many are looked at.
+        best = heapq.nlargest(2 * most, scores, key=lambda at: (at in in_full, scores[at]))
+        ranked = self._once_each(best, in_full)[:most]
         if len(self._named) <= most:
             # A coffee machine is not named in a kitchen that has nothing else.
             ranked.extend(number for number in range(len(self._named)) if number not in scores)
         return [self._named[number] for number in ranked]
+
+    def _once_each(self, numbers: Sequence[int], in_full: set[int]) -> list[int]:
+        """Without further names of a thing, unless they were said."""
+        kept: list[int] = []
+        seen: set[object] = set()
+        for number in numbers:
+            named = self._named[number]
+            key = named.target.entities if isinstance(named, Spoken) else number
+            if key not in seen or number in in_full:
+                kept.append(number)
+                seen.add(key)
+        return kept
 
     def _likeness(self, said: set[str]) -> dict[int, float]:
         """By name, how much of it was said: exactly, in other words, or misspelt."""
