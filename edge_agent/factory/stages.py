@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,9 @@ from edge_agent.factory.batches import in_order
 from edge_agent.factory.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from edge_agent.factory.data import corpus, pack, write_lines
 from edge_agent.factory.export import Label, export_model
+from edge_agent.factory.fast import fast_stack
 from edge_agent.factory.firmware import Firmware, bank_digest
-from edge_agent.factory.net import Shape, Transform
+from edge_agent.factory.net import Shape, Transform, in_turn
 from edge_agent.factory.packed import Packed, vocabulary_name
 from edge_agent.factory.prune import cut_vocabulary, prune
 from edge_agent.factory.recipe import Recipe
@@ -85,9 +87,9 @@ class Workshop:
         """The GGUF file that the model begins as."""
         return self.base or base_path()
 
-    def machine(self, shape: Shape) -> Machine:  # noqa: ARG002 - will choose kernels by it
+    def machine(self, shape: Shape) -> Machine:
         """What a network of that shape is computed on."""
-        return Machine(self.device, number_type(self.device))
+        return _machine(self.device, shape)
 
     def vocabulary(self) -> TokenVocabulary:
         """The tokens that were chosen."""
@@ -119,6 +121,12 @@ class Workshop:
             limit=self.recipe.validation,
         )
         return evaluate(checkpoint, batches, self.machine(checkpoint.shape), transform)
+
+
+@lru_cache(maxsize=4)
+def _machine(device: torch.device, shape: Shape) -> Machine:
+    # Remembered, since the quick kernels are compiled for it.
+    return Machine(device, number_type(device), fast_stack(device, shape) or in_turn)
 
 
 def data(shop: Workshop) -> Result:
