@@ -1,0 +1,153 @@
+"""The whole making of a model, on a tiny network and a hundred cases."""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from edge_agent.factory.build import SUMMARY, Build
+from edge_agent.factory.export import Label, export_model
+from edge_agent.factory.firmware import Firmware
+from edge_agent.factory.recipe import Recipe
+from edge_agent.factory.score import UNCALIBRATED
+from edge_agent.factory.stages import Workshop
+from edge_agent.factory.vocabulary import CONTROLS, TokenVocabulary
+from edge_agent.language.prompt import CANDIDATES
+from edge_agent.models import read_usage
+from edge_agent.slm.llama import LlamaConfig
+from edge_agent.slm.model import load_model
+from edge_agent.slm.tokenizer import byte_letters
+
+CAR = Path(__file__).parents[2] / "firmware_configs" / "car-head-unit.yaml"
+MERGES = ("Ġ t", "h e", "Ġt he", "o n", "Ġ on", "l i", "g h", "gh t", "li ght")
+RECIPE = Recipe(
+    examples=100,
+    part=50,
+    validation=20,
+    corpus=50,
+    vocabulary=270,
+    longest=1500,
+    layers=2,
+    ffn=64,
+    measured=10,
+    batch_tokens=2048,
+    warmup=2,
+    train_minutes=0.05,
+    quantise_minutes=0.02,
+    lora_rank=2,
+    lora_minutes=0.02,
+    calibrate_cases=6,
+    test_cases=6,
+)
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random network of four layers, as the model that another is pruned from."""
+    plain = (*byte_letters(), *(merge.replace(" ", "") for merge in MERGES))
+    vocabulary = TokenVocabulary(
+        pre="smollm",
+        tokens=(*plain, *CONTROLS),
+        merges=MERGES,
+        kept=tuple(range(len(plain))),
+        added=dict.fromkeys(CONTROLS, (1, 2)),
+        controls=tuple(CONTROLS),
+    )
+    shape = LlamaConfig(
+        layers=4,
+        dim=64,
+        hidden_dim=96,
+        heads=4,
+        kv_heads=2,
+        vocab_size=len(vocabulary.tokens),
+        context=2048,
+        rope_base=10000.0,
+        norm_eps=1e-5,
+    )
+    path = tmp_path_factory.mktemp("base") / "base.gguf"
+    label = Label("base", CANDIDATES.name, UNCALIBRATED, "random")
+    export_model(path, shape, random_weights(shape), vocabulary, label)
+    return path
+
+
+def random_weights(shape: LlamaConfig) -> Mapping[str, np.ndarray]:
+    rng = np.random.default_rng(5)
+    return {
+        name: np.ones(size, np.float32)
+        if len(size) == 1
+        else (rng.normal(size=size) * size[-1] ** -0.5).astype(np.float32)
+        for name, size in shape.shapes().items()
+    }
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory, base: Path) -> Workshop:
+    folder = tmp_path_factory.mktemp("build")
+    return Workshop(
+        recipe=RECIPE,
+        firmware=Firmware(CAR),
+        work=folder / "work",
+        output=folder / "tiny car.gguf",
+        device=torch.device("cpu"),
+        processes=1,
+        clock=time.monotonic,
+        tell=lambda _: None,
+        base=base,
+    )
+
+
+@pytest.fixture(scope="module")
+def said(shop: Workshop) -> list[str]:
+    lines: list[str] = []
+    Build(shop, say=lines.append).run()
+    return lines
+
+
+def test_the_chain_ends_in_a_file_that_the_daemon_loads(shop: Workshop, said: list[str]) -> None:
+    model = load_model(shop.output, n_ctx=1024)
+    assert model.name == "tiny car"
+    usage = read_usage(model.metadata, shop.output)
+    assert usage is not None
+    assert usage.prompt is CANDIDATES
+    summary = json.loads((shop.work / SUMMARY).read_text())
+    stages = {stage["stage"]: stage for stage in summary["stages"]}
+    assert all(stage["finished"] for stage in stages.values())
+    assert stages["export"]["figures"]["sha256"] == model.sha256
+    assert stages["train"]["after"]["loss"] < stages["train"]["before"]["loss"]
+    assert said[-1].count("\n") == len(stages)
+
+
+def test_a_second_build_does_nothing_again(shop: Workshop, said: list[str]) -> None:
+    before = shop.output.stat()
+    again: list[str] = []
+    Build(shop, say=again.append).run()
+    assert all("done before" in line for line in again[:-1])
+    assert again[-1] == said[-1]
+    assert shop.output.stat().st_mtime_ns == before.st_mtime_ns
+
+
+def test_a_build_that_was_killed_between_stages_makes_the_same(
+    shop: Workshop, said: list[str], tmp_path: Path
+) -> None:
+    other = replace(shop, work=tmp_path / "work", output=tmp_path / "other.gguf")
+    Build(other, say=lambda _: None).run("data")
+    part = next(other.folder("data").glob("train-*.jsonl"))
+    kept, size = part.stat().st_mtime_ns, part.stat().st_size
+    for file in other.folder("data").glob("train-*.jsonl"):
+        if file != part:
+            file.unlink()
+    record = other.work / "data.json"
+    record.write_text(record.read_text().replace('"finished": true', '"finished": false'))
+    Build(other, say=lambda _: None).run("pack")
+    assert part.stat().st_mtime_ns == kept
+    for file in shop.folder("data").glob("*.jsonl"):
+        assert (other.folder("data") / file.name).read_bytes() == file.read_bytes()
+    tokens = [folder / "vocabulary" / "tokens.json" for folder in (shop.work, other.work)]
+    assert tokens[0].read_bytes() == tokens[1].read_bytes()
+    assert size > 0
