@@ -77,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     warm.set_defaults(command=_warm)
 
     _build_model_options(commands.add_parser("build-model", help="make a model for a config"))
+    _eval_model_options(commands.add_parser("eval-model", help="score a model on invented homes"))
     return parser
 
 
@@ -116,6 +117,23 @@ def _build_model_options(build: argparse.ArgumentParser) -> None:
     build.add_argument("--threads", type=int, metavar="N", help="default: one a processor")
     build.add_argument("--stage", metavar="NAME", help="stop behind this stage")
     build.set_defaults(command=_build_model)
+
+
+def _eval_model_options(scored: argparse.ArgumentParser) -> None:
+    add = scored.add_argument
+    add("--model", type=Path, metavar="FILE", help="a GGUF file, or a checkpoint of a training")
+    add("--vocabulary", type=Path, metavar="JSON", help="of a checkpoint")
+    add("--cases", type=int, default=2000, metavar="N", help="sentences (default: 2000)")
+    add("--seed", type=int, default=1, metavar="S", help="another seed, other homes")
+    add("--engine", choices=("torch", "daemon"), default="torch", help="daemon is its own, slowly")
+    add("--threads", type=int, metavar="N", help="of the engine torch")
+    add("--intents", type=Path, metavar="DIR", help="score sentences of Home Assistant's intents")
+    add("--failures", type=Path, metavar="FILE", help="write what was misunderstood, a line each")
+    add("--calibrate", type=Path, metavar="JSON", help="fit thresholds first, and write them")
+    add("--stages", type=Path, metavar="JSON", help="what the build says, for the card")
+    add("--card", type=Path, metavar="FILE.md", help="write a model card, with plots beside it")
+    add("--json", action="store_true", help="print one JSON object")
+    scored.set_defaults(command=_eval_model)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -213,6 +231,12 @@ def _build_model(options: argparse.Namespace) -> int:
     from edge_agent.factory.cli import build_model  # noqa: PLC0415
 
     return build_model(options)
+
+
+def _eval_model(options: argparse.Namespace) -> int:
+    from edge_agent.factory.evaluate import eval_model  # noqa: PLC0415
+
+    return eval_model(options)
 
 
 if __name__ == "__main__":

@@ -127,17 +127,22 @@ def fit(scores: Sequence[float], right: Sequence[bool]) -> tuple[float, float]:
             f"there are {len(x)}, {int(y.sum())} of them right"
         )
     design = np.stack((np.ones_like(x), x), axis=1)
-    start = np.array([math.log(y.mean() / (1 - y.mean())), 0.0])
-    prior = np.array([0.0, 1.0])
-    beta = np.array([start[0], 1.0])
+
+    def objective(beta: Floats) -> float:
+        odds = design @ beta
+        likely = float((y * odds - np.logaddexp(0, odds)).sum())
+        return likely - 0.5 * _PRIOR * float((beta[1] - 1) ** 2)
+
+    beta: Floats = np.array([math.log(y.mean() / (1 - y.mean())), 0.0])
     for _ in range(100):
-        p = 1 / (1 + np.exp(-np.clip(design @ beta, -30, 30)))
-        gradient = design.T @ (y - p) - _PRIOR * np.array([0.0, 1.0]) * (beta - prior)
-        spread = np.maximum(p * (1 - p), 1e-9)
-        hessian = (design * spread[:, None]).T @ design + np.diag([1e-9, _PRIOR])
+        p = 1 / (1 + np.exp(-np.clip(design @ beta, -500, 500)))
+        gradient = design.T @ (y - p) - np.array([0.0, _PRIOR * (beta[1] - 1)])
+        hessian = (design * (p * (1 - p))[:, None]).T @ design + np.diag([1e-6, _PRIOR])
         step = np.linalg.solve(hessian, gradient)
-        beta = beta + np.clip(step, -2.0, 2.0)
-        if float(np.abs(step).max()) < 1e-9:
+        while objective(beta + step) < objective(beta) and np.abs(step).max() > 1e-9:
+            step = step / 2
+        beta = beta + step
+        if float(np.abs(step).max()) < 1e-8:
             break
     bias, weight = float(beta[0]), max(float(beta[1]), 1e-3)
     return bias, weight

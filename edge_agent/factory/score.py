@@ -5,7 +5,7 @@ computed as one batch. It does not know what the sentences are, nor what is righ
 """
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, Self, TypeVar
@@ -16,15 +16,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from edge_agent.core.entity import Risk
 from edge_agent.errors import FactoryError, ModelError
 from edge_agent.factory.base import load_base
 from edge_agent.factory.checkpoint import load_checkpoint
 from edge_agent.factory.net import Ready, Shape, Weights, neurons, ready, rms_norm, rotary, rotate
+from edge_agent.factory.usage import UNCALIBRATED, usage_of
 from edge_agent.factory.vocabulary import TokenVocabulary
-from edge_agent.language.interpreter import Calibration, Interpreter
-from edge_agent.language.prompt import CANDIDATES, EXAMPLES
-from edge_agent.models import Usage, read_usage
+from edge_agent.language.interpreter import Interpreter
+from edge_agent.language.prompt import CANDIDATES
+from edge_agent.models import Usage
 from edge_agent.service.tokens import TokenModel
 from edge_agent.slm.model import Model
 from edge_agent.slm.tokenizer import Tokenizer
@@ -33,9 +33,6 @@ LANES = 8
 _SLOTS = 1024
 _T = TypeVar("_T")
 _R = TypeVar("_R")
-
-UNCALIBRATED = Calibration(5.0, 1.0, dict.fromkeys(Risk, 0.5), 0.2)
-"""For a checkpoint, whose scores nobody has fitted yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -379,12 +376,3 @@ class _Work(Generic[_T, _R]):
             if self._stopped or self._failed is not None:
                 return None
             return next(self._items, None)
-
-
-def usage_of(metadata: Mapping[str, object], path: Path) -> Usage:
-    """How a file is asked: as it says itself, else by examples like any model of others.
-
-    Raises:
-        ModelError: What it says is damaged.
-    """
-    return read_usage(metadata, path) or Usage(EXAMPLES, UNCALIBRATED)

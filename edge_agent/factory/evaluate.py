@@ -1,0 +1,202 @@
+"""Scores a model file on invented homes, as the daemon would use it: `edge-agent eval-model`.
+
+Prompt, grammar, guards and thresholds are the daemon's own; only the network may be a quicker one.
+It does not know how the model was trained.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from edge_agent.core.command import Meaning
+from edge_agent.errors import FactoryError
+from edge_agent.factory.bank import Split
+from edge_agent.factory.calibrate import calibrate
+from edge_agent.factory.cases import WORLDS, Source, cases, load_source
+from edge_agent.factory.compose import Case
+from edge_agent.factory.judge import Judged, judge, meant_by
+from edge_agent.factory.report import summarise, text_of
+from edge_agent.language.interpreter import Interpreter
+from edge_agent.language.vocabulary import Vocabulary
+from edge_agent.models import Usage, calibration_json
+
+SIZES = (10, 40, 100, 200)
+"""Devices of the homes that are scored."""
+_A_WORLD = 12
+_T = TypeVar("_T")
+_R = TypeVar("_R")
+
+
+class Reader(Protocol):
+    """A model that reads one sentence or several at a time."""
+
+    name: str
+    usage: Usage
+
+    def read_all(self, items: Iterable[_T], read: Callable[[Interpreter, _T], _R]) -> Iterator[_R]:
+        """What `read` makes of each item with an interpreter of this model, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A case with the vocabulary of its world."""
+
+    case: Case
+    vocabulary: Vocabulary
+    labels: Mapping[str, str]
+
+
+def items(source: Source, split: Split, seed: int, count: int) -> Iterator[Item]:
+    """Cases to score: homes of each size alike, cars and appliances, in their usual shares."""
+    homes = WORLDS["home"] / sum(WORLDS.values())
+    parts: list[tuple[str, int | None, float]] = [
+        ("home", size, homes / len(SIZES)) for size in SIZES
+    ]
+    parts += [
+        (sort, None, share / sum(WORLDS.values()))
+        for sort, share in WORLDS.items()
+        if sort != "home"
+    ]
+    for number, (sort, size, share) in enumerate(parts):
+        wanted = max(1, round(count * share))
+        made = cases(
+            source, split, seed * 100 + number, worlds={sort: 1.0}, devices=size, a_world=_A_WORLD
+        )
+        world, vocabulary = None, None
+        for case, found in islice(made, wanted):
+            if vocabulary is None or found is not world:
+                world, vocabulary = found, Vocabulary(found.registry)
+            label = f"{size:03d}" if size else ""
+            yield Item(case, vocabulary, labels(case, sort, label))
+
+
+def labels(case: Case, world: str, devices: str) -> Mapping[str, str]:
+    """By what a case is counted."""
+    found = {
+        "what": case.what,
+        "style": case.style,
+        "how": case.how,
+        "commands": str(case.commands),
+        "world": world,
+    }
+    return {**found, "devices": devices} if devices else found
+
+
+def judge_case(interpreter: Interpreter, item: Item) -> Judged:
+    """What a model makes of a case."""
+    case, vocabulary = item.case, item.vocabulary
+    sentence = interpreter.prepare(case.text, vocabulary, case.area, before=case.before)
+    meant: Meaning
+    meant, reachable = meant_by(case.output, sentence, interpreter)
+    return judge(
+        interpreter,
+        sentence,
+        vocabulary.registry,
+        meant,
+        expected=case.output,
+        reachable=reachable,
+        labels=item.labels,
+    )
+
+
+def evaluate(reader: Reader, split: Split, *, seed: int, count: int) -> list[Judged]:
+    """A model's readings of invented cases.
+
+    Raises:
+        FactoryError: The bank is wrong.
+        ModelError: The model cannot be used.
+    """
+    return list(reader.read_all(items(load_source(), split, seed, count), judge_case))
+
+
+def open_reader(
+    path: Path, engine: str, *, vocabulary: Path | None = None, threads: int | None = None
+) -> Reader:
+    """A model behind the engine of that name.
+
+    Raises:
+        FactoryError: There is no such engine, or PyTorch is missing.
+        ModelError: The file is damaged.
+    """
+    if engine == "daemon":
+        from edge_agent.factory.daemon import DaemonEngine  # noqa: PLC0415 - it loads tinygrad
+
+        return DaemonEngine.load(path)
+    if engine != "torch":
+        raise FactoryError(f"engine {engine!r}; legal: torch, daemon")
+    try:
+        import torch  # noqa: PLC0415 - it is heavy, and may be absent
+    except ImportError as error:
+        raise FactoryError(
+            "the engine torch needs PyTorch: `pip install edge-agent[factory]`; "
+            "--engine daemon works without it, slowly"
+        ) from error
+    from edge_agent.factory.score import Engine  # noqa: PLC0415
+    from edge_agent.factory.speed import keep_memory, pick_device  # noqa: PLC0415
+
+    keep_memory()
+    if threads is not None:
+        torch.set_num_threads(threads)
+    return Engine.load(path, vocabulary=vocabulary, device=pick_device(None))
+
+
+def eval_model(options: argparse.Namespace) -> int:
+    """The command; 0 when the figures are printed.
+
+    Raises:
+        EdgeAgentError: The model or the bank cannot be used.
+    """
+    path = options.model or _shipped()
+    if options.intents is not None:
+        from edge_agent.factory.intents import run_intents  # noqa: PLC0415
+
+        reader = open_reader(path, options.engine, vocabulary=options.vocabulary)
+        return run_intents(reader, options)
+    reader = open_reader(
+        path, options.engine, vocabulary=options.vocabulary, threads=options.threads
+    )
+    calibration = reader.usage.calibration
+    if options.calibrate is not None:
+        judged = evaluate(reader, Split.CALIBRATE, seed=options.seed, count=options.cases)
+        calibration = calibrate(judged)
+        try:
+            options.calibrate.write_text(calibration_json(calibration) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise FactoryError(f"{options.calibrate}: cannot be written: {error}") from error
+    started = time.monotonic()
+    judged = evaluate(reader, Split.TEST, seed=options.seed, count=options.cases)
+    seconds = time.monotonic() - started
+    report = summarise(judged, calibration, name=reader.name, seed=options.seed, seconds=seconds)
+    if options.failures is not None:
+        _write_failures(options.failures, judged)
+    if options.card is not None:
+        from edge_agent.factory.card import write_card  # noqa: PLC0415
+
+        write_card(options.card, path, report, options.stages)
+    print(json.dumps(report) if options.json else text_of(report))
+    return 0
+
+
+def _shipped() -> Path:
+    from edge_agent.models import find_model, model_names  # noqa: PLC0415
+
+    return find_model(model_names()[0]).path()
+
+
+def _write_failures(path: Path, judged: Sequence[Judged]) -> None:
+    try:
+        with path.open("w", encoding="utf-8") as file:
+            for one in judged:
+                if not one.right:
+                    file.write(json.dumps(_plain(asdict(one))) + "\n")
+    except OSError as error:
+        raise FactoryError(f"{path}: cannot be written: {error}") from error
+
+
+def _plain(found: dict[str, Any]) -> dict[str, Any]:
+    return {**found, "labels": dict(found["labels"])}
