@@ -16,8 +16,9 @@ import msgspec
 
 from edge_agent.errors import FactoryError
 from edge_agent.factory import stages
-from edge_agent.factory.stages import Result, Workshop
+from edge_agent.factory.stages import Result, Workshop, make_folder, write_bytes
 
+_SCORES = (("loss", "{:.3f}"), ("exact", "{:.1%}"), ("understood", "{:.1%}"))
 SUMMARY = "stages.json"
 """All records together, for the model's card."""
 
@@ -36,6 +37,8 @@ class Stage:
     told: Callable[[Workshop], Any] = lambda _: None
     """What else its result depends on."""
     wanted: Callable[[Workshop], bool] = lambda _: True
+    leaves: Callable[[Workshop], Path] | None = None
+    """The file that must be there when it is done, outside its folder."""
 
 
 STAGES: Sequence[Stage] = (
@@ -75,7 +78,28 @@ STAGES: Sequence[Stage] = (
         ("train_minutes", "train_rate", "batch_tokens", "warmup"),
         ("prune",),
     ),
-    Stage("export", "Writing the model file", stages.exporting, (), ("train",)),
+    Stage(
+        "calibrate",
+        "Fitting confidences",
+        stages.calibrating,
+        ("calibrate_cases", "seed"),
+        ("train",),
+    ),
+    Stage(
+        "export",
+        "Writing the model file",
+        stages.exporting,
+        after=("calibrate",),
+        told=lambda shop: str(shop.output),
+        leaves=lambda shop: shop.output,
+    ),
+    Stage(
+        "evaluate",
+        "Reading sentences that it never saw",
+        stages.evaluating,
+        ("test_cases", "seed"),
+        ("export",),
+    ),
 )
 
 
@@ -114,7 +138,7 @@ class Build:
         names = [stage.name for stage in self.plan]
         if until is not None and until not in names:
             raise FactoryError(f"stage {until!r}; legal: {', '.join(names)}")
-        _make(self.shop.work)
+        make_folder(self.shop.work)
         wanted = [stage for stage in self.plan if stage.wanted(self.shop)]
         records: list[Record] = []
         digests: dict[str, str] = {}
@@ -140,7 +164,8 @@ class Build:
         shop = self.shop
         path, folder = shop.work / f"{stage.name}.json", shop.folder(stage.name)
         known = read_record(path)
-        if known is not None and known.digest == digest and known.finished and folder.exists():
+        left = folder if stage.leaves is None else stage.leaves(shop)
+        if known is not None and known.digest == digest and known.finished and left.exists():
             self.say(f"{stage.heading}: done before ({_result(known)})")
             return known
         self.say(f"{stage.heading} ...")
@@ -149,7 +174,7 @@ class Build:
         elif folder.exists():
             self.say("  going on where it was stopped")
         write_record(path, Record(stage.name, digest, finished=False))
-        _make(folder)
+        make_folder(folder)
         began = shop.clock()
         found = stage.run(shop)
         minutes = (shop.clock() - began) / 60
@@ -172,7 +197,7 @@ class Build:
             "config": self.shop.firmware.config.name,
             "stages": [msgspec.to_builtins(record) for record in records],
         }
-        _write(self.shop.work / SUMMARY, msgspec.json.format(msgspec.json.encode(content)))
+        write_bytes(self.shop.work / SUMMARY, msgspec.json.format(msgspec.json.encode(content)))
 
 
 def read_record(path: Path) -> Record | None:
@@ -185,16 +210,16 @@ def read_record(path: Path) -> Record | None:
 
 def write_record(path: Path, record: Record) -> None:
     """Writes the record of a stage; it is there as a whole or not at all."""
-    _write(path, msgspec.json.format(msgspec.json.encode(record)) + b"\n")
+    write_bytes(path, msgspec.json.format(msgspec.json.encode(record)) + b"\n")
 
 
 def table(records: Sequence[Record]) -> str:
     """All stages for a person: a line each."""
-    lines = [f"{'stage':<12}{'minutes':>8}{'size':>10}  {'exact':<18}{'loss':<18}"]
+    lines = [f"{'stage':<12}{'minutes':>8}{'size':>10}  {'loss':<18}{'exact':<18}understood"]
     for record in records:
         size = "" if record.bytes is None else f"{record.bytes / (1 << 20):.1f} MiB"
-        exact, loss = _change(record, "exact", "{:.1%}"), _change(record, "loss", "{:.3f}")
-        line = f"{record.stage:<12}{record.minutes:>8.1f}{size:>10}  {exact:<18}{loss:<18}"
+        loss, exact, right = (_change(record, name, form) for name, form in _SCORES)
+        line = f"{record.stage:<12}{record.minutes:>8.1f}{size:>10}  {loss:<18}{exact:<18}{right}"
         lines.append(line.rstrip())
     return "\n".join(lines)
 
@@ -208,11 +233,7 @@ def _result(record: Record) -> str:
     parts = [f"{record.minutes:.1f} min"]
     if record.bytes is not None:
         parts.append(f"{record.bytes / (1 << 20):.1f} MiB")
-    parts += [
-        f"{name} {text}"
-        for name, form in (("loss", "{:.3f}"), ("exact", "{:.1%}"))
-        if (text := _change(record, name, form))
-    ]
+    parts += [f"{name} {text}" for name, form in _SCORES if (text := _change(record, name, form))]
     parts += [f"{name} {value}" for name, value in record.figures.items() if _short(value)]
     return ", ".join(parts)
 
@@ -231,19 +252,3 @@ def _put_aside(folder: Path) -> None:
         folder.rename(old)
     except OSError as error:
         raise FactoryError(f"{folder}: cannot be moved: {error.strerror or error}") from error
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FactoryError(f"{folder}: cannot be made: {error.strerror or error}") from error
-
-
-def _write(path: Path, content: bytes) -> None:
-    partial = path.with_name(f"{path.name}.partial")
-    try:
-        partial.write_bytes(content)
-        partial.replace(path)
-    except OSError as error:
-        raise FactoryError(f"{path}: cannot be written: {error.strerror or error}") from error

@@ -8,6 +8,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from random import Random
 from types import MappingProxyType
@@ -32,7 +33,7 @@ ADAPTED_SHARE = 0.7
 """Of the cases that a finished model is adapted with; the others keep what it can do."""
 
 _HOME: Mapping[str, float] = MappingProxyType({"home": 0.85, "appliance": 0.15})
-_CAR: Mapping[str, float] = MappingProxyType({"car": 0.75, "home": 0.2, "appliance": 0.05})
+_CAR: Mapping[str, float] = MappingProxyType({"car": 1.0})
 _SECURITY = frozenset(
     {Kind.LOCK, Kind.GARAGE_DOOR, Kind.GATE, Kind.DOOR, Kind.TRUNK, Kind.VALVE, Kind.ALARM}
 )
@@ -61,17 +62,7 @@ class Firmware:
         Raises:
             ConfigError: It is wrong, or there is no source of devices in it.
         """
-        config = load_config(self.config, self.overrides)
-        found = config.devices
-        sources = (found.homeassistant, found.zigbee2mqtt, found.tasmota, found.shelly)
-        car = config.vehicle
-        listed = car.signals or car.tree is not None or self.devices is not None
-        if not listed and not any(source.enabled for source in sources):
-            raise ConfigError(
-                f"{self.config}: devices: a model needs a source of devices; legal: "
-                "homeassistant, zigbee2mqtt, tasmota or shelly enabled, or vehicle.signals"
-            )
-        return config
+        return _load(self)
 
     def own(self) -> Registry | None:
         """The devices that are listed; None where all of them are only found at run time.
@@ -79,18 +70,7 @@ class Firmware:
         Raises:
             EdgeAgentError: The config or the list is wrong; the text says where.
         """
-        config = self.load()
-        registry = configured_registry(config)
-        if (car := vehicle(config)) is not None:
-            registry = registry.apply(car.known())
-        if self.devices is not None:
-            registry = registry.apply(read_devices(self.devices))
-        missing = [entity_id for entity_id in config.home.entities if "." in entity_id]
-        missing = [entity_id for entity_id in missing if entity_id not in registry.entities]
-        if missing:
-            stand_ins = _stand_ins(load_source().archetypes, missing)
-            registry = registry.apply(Changes(upsert=tuple(stand_ins)))
-        return registry if registry.entities else None
+        return _own(self)
 
     def worlds(self) -> Mapping[str, float]:
         """Shares of the sorts of world that its model learns."""
@@ -114,6 +94,40 @@ class Firmware:
     def __call__(self, split: Split, seed: int, count: int) -> Iterator[Line]:
         """Lines of data: firmwares are passed to `write_lines` as what makes them."""
         return lines(split, seed, count, worlds=self.worlds(), own=self.own())
+
+
+@lru_cache(maxsize=2)
+def _load(firmware: Firmware) -> Config:
+    config = load_config(firmware.config, firmware.overrides)
+    found = config.devices
+    sources = (found.homeassistant, found.zigbee2mqtt, found.tasmota, found.shelly)
+    car = config.vehicle
+    listed = car.signals or car.tree is not None or firmware.devices is not None
+    if not listed and not any(source.enabled for source in sources):
+        raise ConfigError(
+            f"{firmware.config}: devices: a model needs a source of devices; legal: "
+            "homeassistant, zigbee2mqtt, tasmota or shelly enabled, or vehicle.signals"
+        )
+    return config
+
+
+@lru_cache(maxsize=2)
+def _own(firmware: Firmware) -> Registry | None:
+    config = firmware.load()
+    registry = configured_registry(config)
+    if (car := vehicle(config)) is not None:
+        registry = registry.apply(car.known())
+    if firmware.devices is not None:
+        registry = registry.apply(read_devices(firmware.devices))
+    missing = [
+        entity_id
+        for entity_id in config.home.entities
+        if "." in entity_id and entity_id not in registry.entities
+    ]
+    if missing:
+        stand_ins = _stand_ins(load_source().archetypes, missing)
+        registry = registry.apply(Changes(upsert=tuple(stand_ins)))
+    return registry if registry.entities else None
 
 
 class _Listed(msgspec.Struct, frozen=True):

@@ -3,32 +3,39 @@
 It does not know in which order they run, nor which are done; `build` does.
 """
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import torch
 
+from edge_agent.core.entity import Risk
 from edge_agent.errors import FactoryError
 from edge_agent.factory.bank import Split
 from edge_agent.factory.base import base_path, load_base
 from edge_agent.factory.batches import in_order
+from edge_agent.factory.calibrate import calibrate
+from edge_agent.factory.cases import World, cases, load_source
 from edge_agent.factory.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from edge_agent.factory.data import corpus, pack, write_lines
-from edge_agent.factory.export import Label, export_model
+from edge_agent.factory.evaluate import Item, judge_case, labels
+from edge_agent.factory.export import Exported, Label, export_model
 from edge_agent.factory.fast import fast_stack
 from edge_agent.factory.firmware import Firmware, bank_digest
+from edge_agent.factory.judge import Judged
 from edge_agent.factory.net import Shape, Transform, in_turn
 from edge_agent.factory.packed import Packed, vocabulary_name
 from edge_agent.factory.prune import cut_vocabulary, prune
 from edge_agent.factory.recipe import Recipe
+from edge_agent.factory.report import summarise
 from edge_agent.factory.schedule import Budget, Schedule
-from edge_agent.factory.score import UNCALIBRATED
+from edge_agent.factory.score import Engine
 from edge_agent.factory.speed import number_type
 from edge_agent.factory.train import starting_point
 from edge_agent.factory.training import (
@@ -40,11 +47,17 @@ from edge_agent.factory.training import (
     Settings,
     evaluate,
 )
+from edge_agent.factory.usage import UNCALIBRATED
 from edge_agent.factory.vocabulary import TokenVocabulary, choose_vocabulary
+from edge_agent.language.interpreter import Calibration
 from edge_agent.language.prompt import CANDIDATES
+from edge_agent.language.vocabulary import Vocabulary
+from edge_agent.models import calibration_json, read_calibration
 from edge_agent.slm.gguf import open_gguf
 
-TOKENS = "tokens.json"
+TOKENS, CALIBRATION, REPORT = "tokens.json", "calibration.json", "report.json"
+CAUTIOUS = Calibration(0.0, 1.0, dict.fromkeys(Risk, 0.9999), 0.4)
+"""For a model whose scores nobody can judge: it asks back whatever it understood."""
 _VALIDATION_SEED = 1_000_000
 """Far from the seeds of the parts of the training data."""
 
@@ -122,11 +135,36 @@ class Workshop:
         )
         return evaluate(checkpoint, batches, self.machine(checkpoint.shape), transform)
 
+    def read(self, engine: Engine, split: Split, count: int) -> Sequence[Judged]:
+        """What a model makes of sentences about worlds of this firmware."""
+        found: list[Judged] = []
+        for one in engine.read_all(_items(self, split, count), judge_case):
+            found.append(one)
+            if len(found) % 100 == 0:
+                self.tell(f"{len(found)} of {count} sentences")
+        return found
+
 
 @lru_cache(maxsize=4)
 def _machine(device: torch.device, shape: Shape) -> Machine:
     # Remembered, since the quick kernels are compiled for it.
     return Machine(device, number_type(device), fast_stack(device, shape) or in_turn)
+
+
+def _items(shop: Workshop, split: Split, count: int) -> Iterator[Item]:
+    found = cases(
+        load_source(),
+        split,
+        shop.recipe.seed,
+        worlds=shop.firmware.worlds(),
+        a_world=12,
+        own=shop.firmware.own(),
+    )
+    known: tuple[World, Vocabulary] | None = None
+    for case, world in islice(found, count):
+        if known is None or known[0] is not world:
+            known = world, Vocabulary(world.registry)
+        yield Item(case, known[1], labels(case, world.sort, ""))
 
 
 def data(shop: Workshop) -> Result:
@@ -165,7 +203,6 @@ def vocabulary(shop: Workshop) -> Result:
     files = shop.lines(Split.TRAIN)[: -(-recipe.corpus // recipe.part)]
     base = open_gguf(shop.base_file)
     chosen = choose_vocabulary(base.metadata, corpus(files), size=recipe.vocabulary)
-    _folder(shop.folder("vocabulary"))
     chosen.save(shop.folder("vocabulary") / TOKENS)
     return Result(figures={"tokens": len(chosen.tokens), "kept": len(chosen.kept)})
 
@@ -177,7 +214,6 @@ def _pack(job: tuple[Path, Path, Path, int]) -> int:
 
 def packing(shop: Workshop) -> Result:
     """Turns the lines into tokens; files that are packed already are kept."""
-    _folder(shop.folder("pack"))
     tokens = shop.folder("vocabulary") / TOKENS
     files = [*shop.lines(Split.TRAIN), *shop.lines(Split.CALIBRATE)]
     jobs = [
@@ -219,7 +255,8 @@ def pruning(shop: Workshop) -> Result:
     )
     pruned = Checkpoint(shape, weights, meta=meta)
     save_checkpoint(shop.folder("prune") / CHECKPOINT, pruned)
-    _write_json(shop.folder("prune") / "report.json", report)
+    text = msgspec.json.format(msgspec.json.encode(report))
+    write_bytes(shop.folder("prune") / "report.json", text)
     return Result(
         bytes=size_of(pruned),
         before=_accuracy(before),
@@ -304,21 +341,70 @@ def learn(
     )
 
 
+def calibrating(shop: Workshop) -> Result:
+    """Fits what scores are worth on sentences it never saw, with the weights as they will be."""
+    folder = shop.folder("calibrate")
+    raw = folder / "raw.gguf"
+    _export(shop, raw, UNCALIBRATED)
+    engine = Engine.load(raw, device=shop.device)
+    judged = shop.read(engine, Split.CALIBRATE, shop.recipe.calibrate_cases)
+    raw.unlink()
+    try:
+        found, problem = calibrate(judged), ""
+    except FactoryError as error:
+        # A model that nobody can judge is still a model: one that asks before it acts.
+        found, problem = CAUTIOUS, str(error)
+        shop.tell(f"{problem}; the model will ask before it acts")
+    write_bytes(folder / CALIBRATION, calibration_json(found).encode() + b"\n")
+    right = sum(one.right for one in judged) / max(len(judged), 1)
+    return Result(
+        after={"understood": round(right, 4)},
+        figures={"cases": len(judged), "calibrated": not problem, "bias": round(found.bias, 3)},
+    )
+
+
 def exporting(shop: Workshop) -> Result:
     """Writes the model file."""
-    trained, recipe = shop.checkpoint("prune", "train"), shop.recipe
+    file = shop.folder("calibrate") / CALIBRATION
+    try:
+        calibration = read_calibration(file.read_bytes())
+    except (OSError, ValueError) as error:
+        raise FactoryError(f"{file}: {error}") from error
+    done = _export(shop, shop.output, calibration)
+    return Result(bytes=done.bytes, figures={"file": done.path.name, "sha256": done.sha256})
+
+
+def _export(shop: Workshop, path: Path, calibration: Calibration) -> Exported:
+    trained, recipe = shop.checkpoint("prune", "train", "quantise"), shop.recipe
     label = Label(
         name=shop.output.stem,
         prompt=CANDIDATES.name,
-        calibration=UNCALIBRATED,
+        calibration=calibration,
         card=(
             f"Turns an English sentence into device commands inside a grammar of the devices that "
             f"exist. Pruned from SmolLM2-135M-Instruct to {trained.shape.layers} layers and "
             f"{trained.shape.hidden_dim} neurons; trained on {recipe.examples} invented cases."
         ),
     )
-    done = export_model(shop.output, trained.shape, trained.weights, shop.vocabulary(), label)
-    return Result(bytes=done.bytes, figures={"file": done.path.name, "sha256": done.sha256})
+    return export_model(path, trained.shape, trained.weights, shop.vocabulary(), label)
+
+
+def evaluating(shop: Workshop) -> Result:
+    """Reads sentences that no stage has seen as the daemon would."""
+    folder = shop.folder("evaluate")
+    engine = Engine.load(shop.output, device=shop.device)
+    began = shop.clock()
+    judged = shop.read(engine, Split.TEST, shop.recipe.test_cases)
+    report = summarise(
+        judged,
+        engine.usage.calibration,
+        name=engine.name,
+        seed=shop.recipe.seed,
+        seconds=shop.clock() - began,
+    )
+    write_bytes(folder / REPORT, msgspec.json.format(msgspec.json.encode(report)) + b"\n")
+    right = sum(one.right for one in judged) / max(len(judged), 1)
+    return Result(after={"understood": round(right, 4)}, figures={"cases": len(judged)})
 
 
 def parameters(checkpoint: Checkpoint) -> int:
@@ -335,15 +421,28 @@ def _accuracy(score: Score) -> dict[str, float]:
     return {"loss": round(score.loss, 4), "exact": round(score.exact, 4)}
 
 
-def _folder(path: Path) -> None:
+def make_folder(path: Path) -> None:
+    """A folder, with those above it.
+
+    Raises:
+        FactoryError: It cannot be made.
+    """
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FactoryError(f"{path}: cannot be made: {error.strerror or error}") from error
 
 
-def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+def write_bytes(path: Path, content: bytes) -> None:
+    """A file that is there as a whole or not at all.
+
+    Raises:
+        FactoryError: It cannot be written.
+    """
+    partial = path.with_name(f"{path.name}.partial")
     try:
-        path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        partial.write_bytes(content)
+        partial.replace(path)
     except OSError as error:
+        partial.unlink(missing_ok=True)
         raise FactoryError(f"{path}: cannot be written: {error.strerror or error}") from error

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,8 +15,8 @@ from edge_agent.factory.build import SUMMARY, Build
 from edge_agent.factory.export import Label, export_model
 from edge_agent.factory.firmware import Firmware
 from edge_agent.factory.recipe import Recipe
-from edge_agent.factory.score import UNCALIBRATED
 from edge_agent.factory.stages import Workshop
+from edge_agent.factory.usage import UNCALIBRATED
 from edge_agent.factory.vocabulary import CONTROLS, TokenVocabulary
 from edge_agent.language.prompt import CANDIDATES
 from edge_agent.models import read_usage
@@ -25,20 +25,24 @@ from edge_agent.slm.model import load_model
 from edge_agent.slm.tokenizer import byte_letters
 
 CAR = Path(__file__).parents[2] / "firmware_configs" / "car-head-unit.yaml"
-MERGES = ("Ġ t", "h e", "Ġt he", "o n", "Ġ on", "l i", "g h", "gh t", "li ght")
+WORDS = (
+    "is are what which how any none if then the turn on off open close set increase decrease to by "
+    "in left right front rear all window seat heating light driver passenger door position "
+    "temperature"
+).split()
 RECIPE = Recipe(
     examples=100,
     part=50,
     validation=20,
     corpus=50,
-    vocabulary=270,
+    vocabulary=390,
     longest=1500,
     layers=2,
     ffn=64,
     measured=10,
     batch_tokens=2048,
     warmup=2,
-    train_minutes=0.05,
+    train_minutes=0.1,
     quantise_minutes=0.02,
     lora_rank=2,
     lora_minutes=0.02,
@@ -50,11 +54,12 @@ RECIPE = Recipe(
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A random network of four layers, as the model that another is pruned from."""
-    plain = (*byte_letters(), *(merge.replace(" ", "") for merge in MERGES))
+    merges = merges_of(WORDS)
+    plain = (*byte_letters(), *(merge.replace(" ", "") for merge in merges))
     vocabulary = TokenVocabulary(
         pre="smollm",
         tokens=(*plain, *CONTROLS),
-        merges=MERGES,
+        merges=merges,
         kept=tuple(range(len(plain))),
         added=dict.fromkeys(CONTROLS, (1, 2)),
         controls=tuple(CONTROLS),
@@ -76,6 +81,13 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def merges_of(words: Sequence[str]) -> tuple[str, ...]:
+    """Merges that make a token of every beginning of these words."""
+    starts = {word[:end] for word in words for end in range(1, len(word) + 1)}
+    ordered = sorted(starts, key=lambda start: (len(start), start))
+    return tuple(f"Ġ{start[:-1]} {start[-1]}" for start in ordered)
+
+
 def random_weights(shape: LlamaConfig) -> Mapping[str, np.ndarray]:
     rng = np.random.default_rng(5)
     return {
@@ -88,6 +100,7 @@ def random_weights(shape: LlamaConfig) -> Mapping[str, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory, base: Path) -> Workshop:
+    torch.set_num_threads(1)  # more of them only wait for each other in a network this small
     folder = tmp_path_factory.mktemp("build")
     return Workshop(
         recipe=RECIPE,
