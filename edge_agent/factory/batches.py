@@ -32,7 +32,7 @@ class Batch:
     @property
     def size(self) -> int:
         """Tokens to compute, padding included."""
-        return len(self.tokens) * self.tokens.shape[1]
+        return int(self.tokens.numel())
 
     def to(self, device: torch.device) -> "Batch":
         """The batch on a device."""

@@ -33,6 +33,8 @@ _SIGNATURES = {  # l: a size, f: a float, p: a tensor or None
     "gated_back": "llpppp",
     "transpose": "llpp",
 }
+_ROWS = 1024
+"""Matrices are padded to so many rows: as `net` pads the wanted ones."""
 _TYPES: dict[str, Any] = {"l": _LONG, "f": _FLOAT, "p": _POINTER}
 
 
@@ -98,20 +100,21 @@ class FastStack:
         blocks: Sequence[Block],
         turn: tuple[Tensor, Tensor],
         heads: Heads,
-        rows: Tensor | None,
+        rows: Tensor,
         keep: frozenset[int],
     ) -> tuple[Tensor, dict[int, Tensor]]:
         """See `net.Stack`."""
+        batch, length, dim = x.shape
+        padding = -batch * length % _ROWS
+        x = torch.cat((x.flatten(0, 1), x.new_zeros(padding, dim)))
         added: Tensor | None = None
         hidden: dict[int, Tensor] = {}
 
-        def stream(picked: bool) -> Tensor:
-            flat = x.flatten(0, -2)
-            more = None if added is None else added
-            if rows is not None and not picked:
-                flat = flat.index_select(0, rows)
-                more = None if more is None else more.index_select(0, rows)
-            return flat if more is None else flat + more
+        def stream(*, picked: bool) -> Tensor:
+            parts = [part for part in (x, added) if part is not None]
+            if not picked:
+                parts = [part.index_select(0, rows) for part in parts]
+            return parts[0] if len(parts) == 1 else parts[0] + parts[1]
 
         if -1 in keep:
             hidden[-1] = stream(picked=False)
@@ -119,7 +122,9 @@ class FastStack:
         for index, weights in enumerate(blocks):
             # Behind its attention the last layer is needed only where something is asked for.
             picked = rows if index == last else None
-            x, added = _Layer.apply(self._kernels, heads, picked, x, added, *turn, *weights)
+            x, added = _Layer.apply(
+                self._kernels, heads, (batch, length), picked, x, added, *turn, *weights
+            )
             if index in keep and index != last:
                 hidden[index] = stream(picked=False)
         found = stream(picked=True)
@@ -140,6 +145,7 @@ class _Layer(torch.autograd.Function):  # type: ignore[misc]
         ctx: Any,
         kernels: Kernels,
         heads: Heads,
+        size: tuple[int, int],
         rows: Tensor | None,
         x: Tensor,
         added: Tensor | None,
@@ -148,9 +154,9 @@ class _Layer(torch.autograd.Function):  # type: ignore[misc]
         *weights: Tensor,
     ) -> tuple[Tensor, Tensor]:
         w = Block(*weights)
-        batch, length, dim = x.shape
-        tokens, groups = batch * length, batch * heads.key
-        s, h, scale = _add_norm(kernels, x.reshape(tokens, dim), added, w.attn_norm, heads.eps)
+        batch, length = size
+        groups = batch * heads.key
+        s, h, scale = _add_norm(kernels, x, added, w.attn_norm, heads.eps)
         joined = torch.mm(h, w.qkv.t())
         q = joined.new_empty(groups, heads.query // heads.key * length, heads.size)
         k, v = (joined.new_empty(groups, length, heads.size) for _ in range(2))
@@ -158,7 +164,8 @@ class _Layer(torch.autograd.Function):  # type: ignore[misc]
         kernels("split_heads", *sizes, joined, cos, sin, q, k, v)
         shares = torch.bmm(q, k.transpose(1, 2))
         kernels("softmax", batch * heads.query, length, shares)
-        seen = h.new_empty(tokens, heads.query * heads.size)
+        seen = h.new_empty(len(h), heads.query * heads.size)
+        seen[batch * length :] = 0
         kernels("merge_heads", batch, length, heads.query, heads.size, torch.bmm(shares, v), seen)
         stream = s
         if rows is not None:
@@ -172,8 +179,7 @@ class _Layer(torch.autograd.Function):  # type: ignore[misc]
             *weights, rows, cos, sin, s, h, scale, q, k, v, shares, seen, s2, h2, scale2, both
         )
         ctx.kernels, ctx.heads, ctx.sizes, ctx.had = kernels, heads, sizes, added is not None
-        shape = (batch, length, dim) if rows is None else (len(rows), dim)
-        return s2.view(shape), torch.mm(loud, w.down.t())
+        return s2, torch.mm(loud, w.down.t())
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Any:
@@ -206,14 +212,15 @@ class _Layer(torch.autograd.Function):  # type: ignore[misc]
         kernels("softmax_back", batch * heads.query, length, shares, scores)
         q_grad, k_grad = torch.bmm(scores, k), torch.bmm(scores.transpose(1, 2), q)
         joined = h.new_empty(len(h), (heads.query + 2 * heads.key) * heads.size)
+        joined[batch * length :] = 0
         kernels("split_heads_back", *sizes, q_grad, k_grad, v_grad, cos, sin, joined)
         qkv = kernels.turned(torch.mm(kernels.turned(h), joined))
         stream, stream_16, attn_norm = _add_norm_back(
             kernels, s, scale, w.attn_norm, torch.mm(joined, w.qkv), stream
         )
-        stream = stream.view(batch, length, -1)
         weights = (attn_norm, qkv, attn_out, ffn_norm, gate_up, down)
-        return None, None, None, stream, stream_16 if ctx.had else None, None, None, *weights
+        added = stream_16 if ctx.had else None
+        return None, None, None, None, stream, added, None, None, *weights
 
 
 def _add_norm(

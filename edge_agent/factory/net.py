@@ -15,6 +15,8 @@ from torch.nn import functional
 from edge_agent.slm.llama import LlamaConfig
 
 Shape = LlamaConfig
+_ROWS = 256
+"""Wanted positions are padded to so many: libraries prepare each size of matrix once, slowly."""
 Weights = Mapping[str, Tensor]
 Transform = Callable[[str, Tensor], Tensor]
 """What a weight becomes before it is used: (name, weight) -> weight, differentiable."""
@@ -63,7 +65,7 @@ class Stack(Protocol):
         blocks: Sequence[Block],
         turn: tuple[Tensor, Tensor],
         heads: Heads,
-        rows: Tensor | None,
+        rows: Tensor,
         keep: frozenset[int],
     ) -> tuple[Tensor, dict[int, Tensor]]:
         """Embedded tokens to the residual stream behind the last layer.
@@ -73,7 +75,7 @@ class Stack(Protocol):
             blocks: The weights.
             turn: Cosines and sines of RoPE.
             heads: Sizes of the attention.
-            rows: Positions of the flattened batch that are wanted; all where None.
+            rows: Positions of the flattened batch that are wanted.
             keep: Layers whose output is wanted at those positions too.
 
         Returns:
@@ -168,7 +170,7 @@ def in_turn(
     blocks: Sequence[Block],
     turn: tuple[Tensor, Tensor],
     heads: Heads,
-    rows: Tensor | None,
+    rows: Tensor,
     keep: frozenset[int],
     *,
     run_block: BlockFunction = block,
@@ -176,8 +178,7 @@ def in_turn(
     """A `Stack` in plain operations, which run anywhere."""
 
     def pick(x: Tensor) -> Tensor:
-        flat = x.flatten(0, 1)
-        return flat if rows is None else flat.index_select(0, rows)
+        return x.flatten(0, 1).index_select(0, rows)
 
     hidden = {-1: pick(x)} if -1 in keep else {}
     for index, part in enumerate(blocks):
@@ -259,6 +260,11 @@ def forward(
     heads = Heads(shape.heads, shape.kv_heads, shape.head_dim, shape.norm_eps)
     turn = rotary(shape, tokens.shape[1], tokens.device)
     x = functional.embedding(tokens, weights.embedding)
+    if rows is None:
+        rows = torch.arange(tokens.numel(), device=tokens.device)
+    count = len(rows)
+    rows = functional.pad(rows, (0, -count % _ROWS))
     x, hidden = stack(x, weights.blocks, turn, heads, rows, frozenset(keep))
     h = rms_norm(x, weights.norm, shape.norm_eps, weights.dtype)
-    return Forward(functional.linear(h, weights.embedding.to(h.dtype)), hidden)
+    logits = functional.linear(h, weights.embedding.to(h.dtype))
+    return Forward(logits[:count], {layer: state[:count] for layer, state in hidden.items()})
