@@ -16,7 +16,7 @@ import msgspec
 
 from edge_agent.errors import FactoryError
 from edge_agent.factory import stages
-from edge_agent.factory.stages import Result, Workshop, make_folder, write_bytes
+from edge_agent.factory.workshop import Result, Workshop, make_folder, write_bytes
 
 _SCORES = (("loss", "{:.3f}"), ("exact", "{:.1%}"), ("understood", "{:.1%}"))
 SUMMARY = "stages.json"

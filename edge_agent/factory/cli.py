@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from edge_agent.errors import FactoryError
+from edge_agent.factory.firmware import Firmware
 from edge_agent.factory.recipe import FULL, QUICK, Recipe
 
 
@@ -22,6 +23,8 @@ def build_model(options: argparse.Namespace) -> int:
         ConfigError: The firmware config is wrong, or names no source of devices.
         EdgeAgentError: A stage cannot be done; what was done before is kept.
     """
+    firmware = Firmware(options.config, tuple(options.set), options.devices)
+    firmware.load()
     if find_spec("torch") is None:
         raise FactoryError(
             "PyTorch is not installed, and models are trained with it; "
@@ -30,12 +33,9 @@ def build_model(options: argparse.Namespace) -> int:
     import torch  # noqa: PLC0415
 
     from edge_agent.factory.build import Build  # noqa: PLC0415
-    from edge_agent.factory.firmware import Firmware  # noqa: PLC0415
     from edge_agent.factory.speed import keep_memory, pick_device  # noqa: PLC0415
-    from edge_agent.factory.stages import Workshop  # noqa: PLC0415
+    from edge_agent.factory.workshop import Workshop  # noqa: PLC0415
 
-    firmware = Firmware(options.config, tuple(options.set), options.devices)
-    firmware.load()
     threads = options.threads or len(os.sched_getaffinity(0))
     torch.set_num_threads(threads)
     keep_memory()

@@ -3,14 +3,9 @@
 It does not know in which order they run, nor which are done; `build` does.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
-from functools import lru_cache
-from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import torch
@@ -18,21 +13,16 @@ import torch
 from edge_agent.core.entity import Risk
 from edge_agent.errors import FactoryError
 from edge_agent.factory.bank import Split
-from edge_agent.factory.base import base_path, load_base
+from edge_agent.factory.base import load_base
 from edge_agent.factory.batches import in_order
 from edge_agent.factory.calibrate import calibrate
-from edge_agent.factory.cases import World, cases, load_source
 from edge_agent.factory.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from edge_agent.factory.data import corpus, pack, write_lines
-from edge_agent.factory.evaluate import Item, judge_case, labels
 from edge_agent.factory.export import Exported, Label, export_model
-from edge_agent.factory.fast import fast_stack
-from edge_agent.factory.firmware import Firmware, bank_digest
-from edge_agent.factory.judge import Judged
-from edge_agent.factory.net import Shape, Transform, in_turn
-from edge_agent.factory.packed import Packed, vocabulary_name
+from edge_agent.factory.firmware import bank_digest
+from edge_agent.factory.net import Transform
+from edge_agent.factory.packed import vocabulary_name
 from edge_agent.factory.prune import cut_vocabulary, prune
-from edge_agent.factory.recipe import Recipe
 from edge_agent.factory.report import summarise
 from edge_agent.factory.schedule import Budget, Schedule
 from edge_agent.factory.score import Engine
@@ -40,131 +30,31 @@ from edge_agent.factory.speed import number_type
 from edge_agent.factory.train import starting_point
 from edge_agent.factory.training import (
     CHECKPOINT,
-    Machine,
     Objective,
     Run,
-    Score,
     Settings,
-    evaluate,
 )
 from edge_agent.factory.usage import UNCALIBRATED
 from edge_agent.factory.vocabulary import TokenVocabulary, choose_vocabulary
+from edge_agent.factory.workshop import (
+    TOKENS,
+    Result,
+    Workshop,
+    accuracy,
+    parameters,
+    size_of,
+    write_bytes,
+)
 from edge_agent.language.interpreter import Calibration
 from edge_agent.language.prompt import CANDIDATES
-from edge_agent.language.vocabulary import Vocabulary
 from edge_agent.models import calibration_json, read_calibration
 from edge_agent.slm.gguf import open_gguf
 
-TOKENS, CALIBRATION, REPORT = "tokens.json", "calibration.json", "report.json"
+CALIBRATION, REPORT = "calibration.json", "report.json"
 CAUTIOUS = Calibration(0.0, 1.0, dict.fromkeys(Risk, 0.9999), 0.4)
 """For a model whose scores nobody can judge: it asks back whatever it understood."""
 _VALIDATION_SEED = 1_000_000
 """Far from the seeds of the parts of the training data."""
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What a stage came to."""
-
-    bytes: int | None = None
-    """Size of the model behind it."""
-    before: Mapping[str, float] = field(default_factory=dict)
-    """Accuracy of the model as it came in, where the stage changes one."""
-    after: Mapping[str, float] = field(default_factory=dict)
-    figures: Mapping[str, Any] = field(default_factory=dict)
-    """Everything else worth keeping."""
-
-
-@dataclass(frozen=True, slots=True)
-class Workshop:
-    """What all stages work with."""
-
-    recipe: Recipe
-    firmware: Firmware
-    work: Path
-    output: Path
-    device: torch.device
-    processes: int
-    clock: Callable[[], float]
-    tell: Callable[[str], None]
-    """Hears of progress, a line at a time."""
-    base: Path | None = None
-    """The GGUF file that the model begins as; None for SmolLM2."""
-
-    def folder(self, stage: str) -> Path:
-        """Where a stage puts its files."""
-        return self.work / stage
-
-    @property
-    def base_file(self) -> Path:
-        """The GGUF file that the model begins as."""
-        return self.base or base_path()
-
-    def machine(self, shape: Shape) -> Machine:
-        """What a network of that shape is computed on."""
-        return _machine(self.device, shape)
-
-    def vocabulary(self) -> TokenVocabulary:
-        """The tokens that were chosen."""
-        return TokenVocabulary.load(self.folder("vocabulary") / TOKENS)
-
-    def lines(self, split: Split) -> Sequence[Path]:
-        """The files of one split."""
-        return sorted(self.folder("data").glob(f"{split}-*.jsonl"))
-
-    def packed(self, split: Split) -> Packed:
-        """The packed examples of one split."""
-        folders = sorted(self.folder("pack").glob(f"{split}-*[0-9]"))
-        if not folders:
-            raise FactoryError(f"{self.folder('pack')}: holds no examples of the split {split}")
-        return Packed.join([Packed.open(folder) for folder in folders])
-
-    def checkpoint(self, *stages: str) -> Checkpoint:
-        """What the last of these stages that has one left."""
-        found = [path for stage in stages if (path := self.folder(stage) / CHECKPOINT).exists()]
-        if not found:
-            raise FactoryError(f"{self.work}: no {CHECKPOINT} of the stages {', '.join(stages)}")
-        return load_checkpoint(found[-1])
-
-    def score(self, checkpoint: Checkpoint, transform: Transform | None = None) -> Score:
-        """How well a network predicts the validation set."""
-        batches = in_order(
-            self.packed(Split.CALIBRATE),
-            budget=self.recipe.batch_tokens,
-            limit=self.recipe.validation,
-        )
-        return evaluate(checkpoint, batches, self.machine(checkpoint.shape), transform)
-
-    def read(self, engine: Engine, split: Split, count: int) -> Sequence[Judged]:
-        """What a model makes of sentences about worlds of this firmware."""
-        found: list[Judged] = []
-        for one in engine.read_all(_items(self, split, count), judge_case):
-            found.append(one)
-            if len(found) % 100 == 0:
-                self.tell(f"{len(found)} of {count} sentences")
-        return found
-
-
-@lru_cache(maxsize=4)
-def _machine(device: torch.device, shape: Shape) -> Machine:
-    # Remembered, since the quick kernels are compiled for it.
-    return Machine(device, number_type(device), fast_stack(device, shape) or in_turn)
-
-
-def _items(shop: Workshop, split: Split, count: int) -> Iterator[Item]:
-    found = cases(
-        load_source(),
-        split,
-        shop.recipe.seed,
-        worlds=shop.firmware.worlds(),
-        a_world=12,
-        own=shop.firmware.own(),
-    )
-    known: tuple[World, Vocabulary] | None = None
-    for case, world in islice(found, count):
-        if known is None or known[0] is not world:
-            known = world, Vocabulary(world.registry)
-        yield Item(case, known[1], labels(case, world.sort, ""))
 
 
 def data(shop: Workshop) -> Result:
@@ -259,8 +149,8 @@ def pruning(shop: Workshop) -> Result:
     write_bytes(shop.folder("prune") / "report.json", text)
     return Result(
         bytes=size_of(pruned),
-        before=_accuracy(before),
-        after=_accuracy(shop.score(pruned)),
+        before=accuracy(before),
+        after=accuracy(shop.score(pruned)),
         figures={"layers": report["layers"], "ffn": recipe.ffn, "parameters": parameters(pruned)},
     )
 
@@ -330,8 +220,8 @@ def learn(
         trained = run.run()
     return Result(
         bytes=size_of(trained),
-        before=_accuracy(before),
-        after=_accuracy(shop.score(trained, transform)),
+        before=accuracy(before),
+        after=accuracy(shop.score(trained, transform)),
         figures={
             "trained_minutes": round(float(trained.meta["minutes"]), 2),
             "examples": int(trained.meta["examples"]),
@@ -405,44 +295,3 @@ def evaluating(shop: Workshop) -> Result:
     write_bytes(folder / REPORT, msgspec.json.format(msgspec.json.encode(report)) + b"\n")
     right = sum(one.right for one in judged) / max(len(judged), 1)
     return Result(after={"understood": round(right, 4)}, figures={"cases": len(judged)})
-
-
-def parameters(checkpoint: Checkpoint) -> int:
-    """How many numbers a network has."""
-    return sum(weight.numel() for weight in checkpoint.weights.values())
-
-
-def size_of(checkpoint: Checkpoint) -> int:
-    """Bytes of its weights, as they are trained."""
-    return sum(weight.nbytes for weight in checkpoint.weights.values())
-
-
-def _accuracy(score: Score) -> dict[str, float]:
-    return {"loss": round(score.loss, 4), "exact": round(score.exact, 4)}
-
-
-def make_folder(path: Path) -> None:
-    """A folder, with those above it.
-
-    Raises:
-        FactoryError: It cannot be made.
-    """
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FactoryError(f"{path}: cannot be made: {error.strerror or error}") from error
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """A file that is there as a whole or not at all.
-
-    Raises:
-        FactoryError: It cannot be written.
-    """
-    partial = path.with_name(f"{path.name}.partial")
-    try:
-        partial.write_bytes(content)
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise FactoryError(f"{path}: cannot be written: {error.strerror or error}") from error

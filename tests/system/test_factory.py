@@ -15,9 +15,9 @@ from edge_agent.factory.build import SUMMARY, Build
 from edge_agent.factory.export import Label, export_model
 from edge_agent.factory.firmware import Firmware
 from edge_agent.factory.recipe import Recipe
-from edge_agent.factory.stages import Workshop
 from edge_agent.factory.usage import UNCALIBRATED
 from edge_agent.factory.vocabulary import CONTROLS, TokenVocabulary
+from edge_agent.factory.workshop import Workshop
 from edge_agent.language.prompt import CANDIDATES
 from edge_agent.models import read_usage
 from edge_agent.slm.llama import LlamaConfig

@@ -9,13 +9,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from edge_agent.cli import main
-from edge_agent.errors import ConfigError, FactoryError
+from edge_agent.errors import FactoryError
 from edge_agent.factory.build import SUMMARY, Build, Stage, read_record
 from edge_agent.factory.cases import OWN
 from edge_agent.factory.firmware import Firmware, read_devices
 from edge_agent.factory.recipe import FULL, QUICK, Recipe
-from edge_agent.factory.stages import Result, Workshop
+from edge_agent.factory.workshop import Result, Workshop
 
 CONFIGS = Path(__file__).parents[3] / "firmware_configs"
 
@@ -146,18 +145,6 @@ def test_a_car_learns_its_own_signals_and_a_hub_homes() -> None:
     assert OWN not in hub.worlds()
     for shares in (car.worlds(), hub.worlds()):
         assert sum(shares.values()) == pytest.approx(1)
-
-
-def test_a_config_without_a_source_of_devices_is_refused(tmp_path: Path, capsys) -> None:
-    config = tmp_path / "nothing.yaml"
-    off = "{homeassistant: {enabled: false}, zigbee2mqtt: {enabled: false}, "
-    off += "tasmota: {enabled: false}, shelly: {enabled: false}}"
-    config.write_text(f"devices: {off}\n")
-    with pytest.raises(ConfigError, match="source of devices; legal: homeassistant, zigbee2mqtt"):
-        Firmware(config).load()
-    assert main(["build-model", "--config", str(config), "--work", str(tmp_path / "work")]) == 2
-    assert "source of devices" in capsys.readouterr().err
-    assert not (tmp_path / "work").exists()
 
 
 def test_listed_devices_come_back_with_what_they_can_do(tmp_path: Path) -> None:
