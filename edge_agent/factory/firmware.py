@@ -33,7 +33,7 @@ ADAPTED_SHARE = 0.7
 """Of the cases that a finished model is adapted with; the others keep what it can do."""
 
 _HOME: Mapping[str, float] = MappingProxyType({"home": 0.85, "appliance": 0.15})
-_CAR: Mapping[str, float] = MappingProxyType({"car": 1.0})
+_CAR: Mapping[str, float] = MappingProxyType({"car": 0.75, "home": 0.2, "appliance": 0.05})
 _SECURITY = frozenset(
     {Kind.LOCK, Kind.GARAGE_DOOR, Kind.GATE, Kind.DOOR, Kind.TRUNK, Kind.VALVE, Kind.ALARM}
 )
