@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
+from typing import TypeVar
 
 from edge_agent.core.command import Ask, Comparison, Extreme, Step, Toggle, Wanted, When
 from edge_agent.core.entity import (
@@ -67,6 +68,8 @@ _NAMED_ONLY = frozenset(
 """Kinds that are spoken of by name only."""
 _MIXED = frozenset({Attribute.TEMPERATURE, Attribute.CURRENT_TEMPERATURE, "humidity"})
 """What may be asked of a room."""
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +252,7 @@ class Composer:
     def corrected(self) -> Case:
         """A command whose speaker first names the wrong thing."""
         random = self._random
-        phrasings, able = random.choice(self._commands)
+        phrasings, able = self._any(self._commands)
         phrasing = random.choice([one for one in phrasings if "target" in one.places] or phrasings)
         if "target" not in phrasing.places or len(able) < 2:
             raise Miss
@@ -296,7 +299,7 @@ class Composer:
     def question(self) -> Case:
         """A question about something that is here."""
         random = self._random
-        phrasings, able = random.choice(self._asks)
+        phrasings, able = self._any(self._asks)
         phrasing = random.choice(phrasings)
         text, number = phrasing.text, None
         entity = random.choice(able)
@@ -368,7 +371,7 @@ class Composer:
     def absent(self) -> Case:
         """A command about something that is not here."""
         random = self._random
-        phrasings, able = random.choice(self._commands)
+        phrasings, able = self._any(self._commands)
         phrasing = random.choice([one for one in phrasings if "target" in one.places] or phrasings)
         if "target" not in phrasing.places:
             raise Miss
@@ -378,6 +381,11 @@ class Composer:
         return self._refusal(self._place(text, None), "none absent", phrasing.style)
 
     # Parts
+
+    def _any(self, choices: Sequence[_T]) -> _T:
+        if not choices:
+            raise Miss
+        return self._random.choice(choices)
 
     def _clause(self, *, plain: bool = False) -> _Clause:
         random = self._random

@@ -54,8 +54,8 @@ def likely_number(capability: Capability, random: Random) -> float | None:
         if random.random() < 0.12:
             number = float(random.randint(int(low), int(high)))
     elif high - low <= 60 and unit in {"°C", "C", "celsius", "degrees", "°F"}:
-        middle = (16, 27) if high <= 40 else (low, high)
-        number = float(random.randint(int(max(low, middle[0])), int(min(high, middle[1]))))
+        lived_in = low <= 20 <= high <= 40
+        number = float(random.randint(*((16, 27) if lived_in else (int(low), int(high)))))
         if domain.step <= 0.5 and random.random() < 0.25:
             number += 0.5
     elif unit == "K":
