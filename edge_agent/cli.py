@@ -128,7 +128,7 @@ def _eval_model_options(scored: argparse.ArgumentParser) -> None:
     add("--engine", choices=("torch", "daemon"), default="torch", help="daemon is its own, slowly")
     add("--threads", type=int, metavar="N", help="of the engine torch")
     add("--intents", type=Path, metavar="DIR", help="score sentences of Home Assistant's intents")
-    add("--failures", type=Path, metavar="FILE", help="write what was misunderstood, a line each")
+    add("--failures", action="store_true", help="print what was misunderstood, a line each")
     add("--calibrate", type=Path, metavar="JSON", help="fit thresholds first, and write them")
     add("--stages", type=Path, metavar="JSON", help="what the build says, for the card")
     add("--card", type=Path, metavar="FILE.md", help="write a model card, with plots beside it")

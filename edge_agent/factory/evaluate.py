@@ -7,11 +7,10 @@ It does not know how the model was trained.
 import argparse
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
 
 from edge_agent.core.command import Meaning
 from edge_agent.errors import FactoryError
@@ -20,26 +19,15 @@ from edge_agent.factory.calibrate import calibrate
 from edge_agent.factory.cases import WORLDS, Source, cases, load_source
 from edge_agent.factory.compose import Case
 from edge_agent.factory.judge import Judged, judge, meant_by
-from edge_agent.factory.report import summarise, text_of
+from edge_agent.factory.reader import Reader, open_reader
+from edge_agent.factory.report import failures, summarise, text_of
 from edge_agent.language.interpreter import Interpreter
 from edge_agent.language.vocabulary import Vocabulary
-from edge_agent.models import Usage, calibration_json
+from edge_agent.models import calibration_json
 
 SIZES = (10, 40, 100, 200)
 """Devices of the homes that are scored."""
 _A_WORLD = 12
-_T = TypeVar("_T")
-_R = TypeVar("_R")
-
-
-class Reader(Protocol):
-    """A model that reads one sentence or several at a time."""
-
-    name: str
-    usage: Usage
-
-    def read_all(self, items: Iterable[_T], read: Callable[[Interpreter, _T], _R]) -> Iterator[_R]:
-        """What `read` makes of each item with an interpreter of this model, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,37 +102,6 @@ def evaluate(reader: Reader, split: Split, *, seed: int, count: int) -> list[Jud
     return list(reader.read_all(items(load_source(), split, seed, count), judge_case))
 
 
-def open_reader(
-    path: Path, engine: str, *, vocabulary: Path | None = None, threads: int | None = None
-) -> Reader:
-    """A model behind the engine of that name.
-
-    Raises:
-        FactoryError: There is no such engine, or PyTorch is missing.
-        ModelError: The file is damaged.
-    """
-    if engine == "daemon":
-        from edge_agent.factory.daemon import DaemonEngine  # noqa: PLC0415 - it loads tinygrad
-
-        return DaemonEngine.load(path)
-    if engine != "torch":
-        raise FactoryError(f"engine {engine!r}; legal: torch, daemon")
-    try:
-        import torch  # noqa: PLC0415 - it is heavy, and may be absent
-    except ImportError as error:
-        raise FactoryError(
-            "the engine torch needs PyTorch: `pip install edge-agent[factory]`; "
-            "--engine daemon works without it, slowly"
-        ) from error
-    from edge_agent.factory.score import Engine  # noqa: PLC0415
-    from edge_agent.factory.speed import keep_memory, pick_device  # noqa: PLC0415
-
-    keep_memory()
-    if threads is not None:
-        torch.set_num_threads(threads)
-    return Engine.load(path, vocabulary=vocabulary, device=pick_device(None))
-
-
 def eval_model(options: argparse.Namespace) -> int:
     """The command; 0 when the figures are printed.
 
@@ -172,13 +129,13 @@ def eval_model(options: argparse.Namespace) -> int:
     judged = evaluate(reader, Split.TEST, seed=options.seed, count=options.cases)
     seconds = time.monotonic() - started
     report = summarise(judged, calibration, name=reader.name, seed=options.seed, seconds=seconds)
-    if options.failures is not None:
-        _write_failures(options.failures, judged)
     if options.card is not None:
         from edge_agent.factory.card import write_card  # noqa: PLC0415
 
         write_card(options.card, path, report, options.stages)
     print(json.dumps(report) if options.json else text_of(report))
+    if options.failures:
+        print("\n".join(("", *failures(judged))))
     return 0
 
 
@@ -186,17 +143,3 @@ def _shipped() -> Path:
     from edge_agent.models import find_model, model_names  # noqa: PLC0415
 
     return find_model(model_names()[0]).path()
-
-
-def _write_failures(path: Path, judged: Sequence[Judged]) -> None:
-    try:
-        with path.open("w", encoding="utf-8") as file:
-            for one in judged:
-                if not one.right:
-                    file.write(json.dumps(_plain(asdict(one))) + "\n")
-    except OSError as error:
-        raise FactoryError(f"{path}: cannot be written: {error}") from error
-
-
-def _plain(found: dict[str, Any]) -> dict[str, Any]:
-    return {**found, "labels": dict(found["labels"])}

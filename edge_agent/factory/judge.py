@@ -216,7 +216,8 @@ def judge(
         score=score,
         meant=sort_of(legal[0]),
         got=sort_of(understood),
-        right=reachable and any(same(one, understood, registry) for one in legal),
+        right=any(same(one, understood, registry) for one in legal)
+        and (reachable or not isinstance(legal[0], Refusal)),
         reachable=reachable,
         blocked=blocked,
         risk=risk,

@@ -4,7 +4,7 @@ It knows judged sentences and thresholds; no model, no homes.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from edge_agent.core.entity import Risk
@@ -44,24 +44,24 @@ def summarise(
         "seed": seed,
         "cases": len(judged),
         "seconds": round(seconds, 1),
-        "exact": _share(judged, lambda one: one.right),
-        "reachable": _share(judged, lambda one: one.reachable),
+        "exact": share(judged, lambda one: one.right),
+        "reachable": share(judged, lambda one: one.reachable),
         "commands": {
-            "exact": _share([one for one, _ in commands], lambda one: one.right),
-            **_verdicts(commands),
+            "exact": share([one for one, _ in commands], lambda one: one.right),
+            **verdicts(commands),
         },
         "questions": {
-            "exact": _share([one for one, _ in questions], lambda one: one.right),
-            **_verdicts(questions),
+            "exact": share([one for one, _ in questions], lambda one: one.right),
+            **verdicts(questions),
         },
         "nothing": {
-            "refused by the model": _share([one for one, _ in nothing], lambda one: one.right),
-            **_verdicts(nothing),
+            "refused by the model": share([one for one, _ in nothing], lambda one: one.right),
+            **verdicts(nothing),
         },
         "false actions": {
             "all": _acting(idle),
             "security": _acting(idle, lambda one: one.secure),
-            "by class": {what: _acting(some) for what, some in _grouped(idle, _what).items()},
+            "by class": {what: _acting(some) for what, some in grouped(idle, _what).items()},
         },
         "wrong actions": {
             "all": _acting(commands, lambda one: not one.right),
@@ -69,9 +69,9 @@ def summarise(
         },
         "by": {
             group: {
-                key: {"exact": _share([one for one, _ in some], lambda one: one.right)}
-                | _verdicts(some)
-                for key, some in _grouped(decided, lambda one, g=group: one.labels.get(g)).items()  # type: ignore[misc]
+                key: {"exact": share([one for one, _ in some], lambda one: one.right)}
+                | verdicts(some)
+                for key, some in grouped(decided, lambda one, g=group: one.labels.get(g)).items()  # type: ignore[misc]
             }
             for group in GROUPS
         },
@@ -104,7 +104,8 @@ def summarise(
 _Decided: TypeAlias = tuple[Judged, Verdict]
 
 
-def _share(some: Sequence[Judged], hit: Callable[[Judged], bool]) -> dict[str, Any]:
+def share(some: Sequence[Judged], hit: Callable[[Judged], bool]) -> dict[str, Any]:
+    """How many of some are hits, with the interval."""
     return Share(sum(map(hit, some)), len(some)).as_dict()
 
 
@@ -115,7 +116,7 @@ def _acting(
     return Share(acted, len(some)).as_dict()
 
 
-def _verdicts(some: Sequence[_Decided]) -> dict[str, Any]:
+def verdicts(some: Sequence[_Decided]) -> dict[str, Any]:
     """What the daemon did, and how often it was right to."""
     counts: Mapping[str, Callable[[Judged, Verdict], bool]] = {
         "acted right": lambda one, did: did is Verdict.ACTED and one.right,
@@ -129,16 +130,17 @@ def _verdicts(some: Sequence[_Decided]) -> dict[str, Any]:
         key: Share(sum(bool(hit(one, did)) for one, did in some), len(some))
         for key, hit in counts.items()
     }
-    return {key: share.as_dict() for key, share in found.items() if share.hits}
+    return {key: count.as_dict() for key, count in found.items() if count.hits}
 
 
 def _what(one: Judged) -> str:
     return one.labels.get("what", "")
 
 
-def _grouped(
+def grouped(
     some: Iterable[_Decided], key: Callable[[Judged], str | None]
 ) -> Mapping[str, list[_Decided]]:
+    """Those with the same key together; those without one are left out."""
     found: dict[str, list[_Decided]] = defaultdict(list)
     for one, decision in some:
         if (value := key(one)) is not None:
@@ -146,11 +148,19 @@ def _grouped(
     return dict(sorted(found.items()))
 
 
-def percent(share: Mapping[str, Any]) -> str:
-    """A share for a person: `91.2 % (90.1-92.2)`."""
-    if share["value"] is None:
+def percent(found: Mapping[str, Any]) -> str:
+    """A share for a person: `91.2% (90.1%-92.2%)`."""
+    if found["value"] is None:
         return "-"
-    return f"{share['value']:.1%} ({share['low']:.1%}-{share['high']:.1%})"
+    return f"{found['value']:.1%} ({found['low']:.1%}-{found['high']:.1%})"
+
+
+def failures(judged: Iterable[Judged]) -> Iterator[str]:
+    """What was misunderstood, a line each: sentence, what was meant, what was said, score."""
+    for one in judged:
+        if not one.right:
+            reach = "" if one.reachable else " (out of reach)"
+            yield f"{one.text} | {one.expected}{reach} | {one.said or '-'} | {one.score:.2f}"
 
 
 def text_of(report: Report) -> str:
@@ -164,7 +174,7 @@ def text_of(report: Report) -> str:
     ]
     for sort in ("commands", "questions", "nothing"):
         lines += ["", f"{sort}"]
-        lines += [f"  {key:<32} {percent(share)}" for key, share in report[sort].items()]
+        lines += [f"  {key:<32} {percent(found)}" for key, found in report[sort].items()]
     lines.append("")
     for sort in ("false actions", "wrong actions"):
         lines += [
