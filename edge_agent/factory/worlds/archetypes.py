@@ -142,7 +142,7 @@ class Archetypes:
             split: Whose options it may have.
         """
         edition = random.randrange(EDITIONS)
-        masked = _masked(name)
+        masked = masked_name(name)
         known = self._made.get((key, edition, split, masked))
         if known is None:
             archetype = self.devices[key]
@@ -246,7 +246,9 @@ def announced(
         FactoryError: The translator refuses it; the text says what it says.
     """
     device: dict[str, Any] = {"identifiers": ["x"], **({"name": name} if name else {})}
-    message = {"device": device, "origin": {"name": "x"}, "components": payloads}
+    # Neutral keys: the translator makes ids of them, and reads these as it reads names.
+    components = {f"e{number}": payload for number, payload in enumerate(payloads.values())}
+    message = {"device": device, "origin": {"name": "x"}, "components": components}
     topic = "homeassistant/device/x/config"
     found = HomeAssistant().discover(topic, json.dumps(message).encode())
     # A device that the translator knows but cannot set, as a lock that wants a code, is one too.
@@ -256,20 +258,22 @@ def announced(
         problem = "; ".join(refused) or "it has no entities"
         raise FactoryError(f"{key}: its discovery message is refused: {problem}")
     prefix = clean_name(name)
-    return tuple(
-        Part(replace(entity, device=None), _own(entity.name, prefix)) for entity in found.upsert
-    )
+    parts: dict[str, Part] = {}
+    for entity in found.upsert:
+        part = Part(replace(entity, device=None), _own(entity.name, prefix))
+        parts.setdefault(fold(part.own), part)  # of two with one name, the first
+    return tuple(parts.values())
 
 
 def _own(name: str, prefix: str) -> str:
     return name[len(prefix) :].strip() if fold(name).startswith(fold(prefix)) else name
 
 
-def _masked(name: str) -> str:
+def masked_name(name: str) -> str:
     """A name in which only those words are left that tell what the device is."""
-    words = ("".join(re.findall(r"\w+", word)) for word in fold(name).split())
-    masked = [word if word in _TELLING else _STAND_IN for word in words]
-    told = [
-        word for at, word in enumerate(masked) if word != _STAND_IN or masked[at - 1 : at] != [word]
-    ]
-    return " ".join(told) or _STAND_IN
+    masked = re.sub(r"\w+", lambda word: _told(word[0]), name.lower())
+    return re.sub(rf"{_STAND_IN}(?:\W+{_STAND_IN})+", _STAND_IN, masked)
+
+
+def _told(word: str) -> str:
+    return word if word in _TELLING else _STAND_IN

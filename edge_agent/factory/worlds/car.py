@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import msgspec
 
-from edge_agent.core.names import clean_name
+from edge_agent.core.entity import Entity, Group, Kind
+from edge_agent.core.names import clean_name, slug
 from edge_agent.core.registry import Registry
 from edge_agent.devices.vss import Vss
 from edge_agent.devices.vss_signals import Signal
@@ -26,6 +27,12 @@ _WHEELS: Final = tuple(
     for row, end in ((1, "front"), (2, "rear"))
     for side in ("Left", "Right")
 )
+_IN_FRONT: Final = frozenset({"driver", "passenger"})
+_IN_REAR: Final = frozenset({"rear_left", "rear_right"})
+_GROUPED: Final = 0.3
+"""How many cars have groups."""
+_OWNED: Final = 0.12
+"""How often a seat is somebody's."""
 _NO_PLACE: Final = (("", None),)
 _PLACES: Final[Mapping[str, Sequence[tuple[str, str | None]]]] = {
     "": _NO_PLACE,
@@ -45,19 +52,34 @@ def invent_car(
 
     Args:
         random: Decides everything.
-        names: Not used yet: what stands in a car is named by its archetypes.
+        names: Whose seat it is, where that is said.
         archetypes: What cars consist of.
         split: Whose names may be used.
     """
-    del names
-    car = _Car(random, archetypes, split)
-    return Registry().apply(Vss(tuple(car.signals())).known())
+    car = _Car(random, names, archetypes, split)
+    known = Vss(tuple(car.signals())).known()
+    groups = _groups(known.upsert) if random.random() < _GROUPED else ()
+    return Registry.configured(groups=groups).apply(known)
+
+
+def _groups(entities: Sequence[Entity]) -> Sequence[Group]:
+    """What belongs together in a row, as a configuration names it: `front windows`."""
+    found: list[Group] = []
+    for row, zones in (("front", _IN_FRONT), ("rear", _IN_REAR)):
+        for kind in (Kind.WINDOW, Kind.LIGHT, Kind.SHADE, Kind.MIRROR):
+            members = [one.id for one in entities if one.kind is kind and one.area in zones]
+            if len(members) > 1:
+                name = f"{row} {kind.plural}"
+                found.append(Group(slug(name), name, tuple(members)))
+    return found
 
 
 class _Car:
     """The manner of one car: how its firmware names things, and which seats it has."""
 
-    def __init__(self, random: Random, archetypes: Archetypes, split: Split) -> None:
+    def __init__(
+        self, random: Random, names: NameBank, archetypes: Archetypes, split: Split
+    ) -> None:
         self._random = random
         self._cars = archetypes.cars
         self._split = split
@@ -67,6 +89,10 @@ class _Car:
         self._seats = random.choice(("seats", "seats", "seats", "front"))
         self._case = random.choice((str.lower, str.lower, str.lower, str.capitalize, str.title))
         self._words = {zone: self._pick(words) for zone, words in self._cars.words.items()}
+        self._owners: dict[str, str] = {}
+        for zone in ("Driver", "Passenger"):
+            if random.random() < _OWNED:
+                self._owners[zone] = f"{names.people.pick(random, split, common=0.5)}'s"
         if self._words["Driver"].startswith("front"):
             self._words["Passenger"] = "front right"
         elif self._words["Passenger"] == "front right":
@@ -90,7 +116,8 @@ class _Car:
         aliases = self._some_aliases(feature.aliases) if random.random() < self._aliases else ()
         for at, zone in self._places(legal):
             name = self._name(noun, zone)
-            own = self._placed(aliases, zone)
+            own = self._placed(aliases, zone, noun)
+            own = tuple(alias for alias in own if alias != (name or "").lower())
             for signal in chosen:
                 yield self._signal(key, signal, at, name, zone if named else None, own)
 
@@ -106,11 +133,16 @@ class _Car:
             return clean_name(self._case(noun))
         return clean_name(self._case(f"{self._words.get(zone, zone)} {noun}"))
 
-    def _placed(self, aliases: Sequence[str], zone: str | None) -> tuple[str, ...]:
+    def _placed(
+        self, aliases: Sequence[str], zone: str | None, noun: str | None
+    ) -> tuple[str, ...]:
         if zone is None:
             return tuple(aliases)
         word = self._words.get(zone, zone)
-        return tuple(f"{word} {alias}" for alias in aliases)
+        placed = [f"{word} {alias}" for alias in aliases]
+        if noun and zone in self._owners:
+            placed.append(f"{self._owners[zone]} {noun}")
+        return tuple(placed)
 
     def _some_aliases(self, aliases: Sequence[str]) -> Sequence[str]:
         seen = (Split.TRAIN, self._split)

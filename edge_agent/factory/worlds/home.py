@@ -118,7 +118,7 @@ class _Home:
         parts = self.archetypes.parts(namer.random, archetype.key, name, namer.split)
         device = self._slug(name)
         prefix = clean_name(name)
-        aliases = self._alias(archetype) if namer.random.random() < self.aliases else ()
+        aliases = self._alias(archetype, area) if namer.random.random() < self.aliases else ()
         for part in parts:
             entity = part.entity
             full = _full(prefix, part)
@@ -136,11 +136,16 @@ class _Home:
             )
         self.devices += 1
 
-    def _alias(self, archetype: Archetype) -> tuple[str, ...]:
+    def _alias(self, archetype: Archetype, area: str | None) -> tuple[str, ...]:
         thing = self.namer.names.things[archetype.thing]
         count = self.namer.random.choice((1, 1, 1, 2, 2, 3))
         found = (self.namer.name(thing, None, plain=0.2) for _ in range(count))
-        return tuple(dict.fromkeys(alias for alias in found if alias))
+        aliases = {fold(alias): alias for alias in found if alias}
+        free = {
+            key: alias for key, alias in aliases.items() if (key, area or "") not in self._taken
+        }
+        self._taken.update((key, area or "") for key in free)
+        return tuple(free.values())
 
     def _slug(self, name: str) -> str:
         base = slug(name) or "device"
