@@ -183,6 +183,9 @@ def _series(namer: Namer, base: str, count: int) -> Sequence[str]:
         chosen = random.choice(sides)[:count]
         if roll < 0.12:
             return [clean_name(case(f"{base} {side}")) for side in chosen]
+        owner, _, rest = base.partition(" ")
+        if rest and owner.endswith(("'s", "s'")):
+            return [clean_name(case(f"{owner} {side} {rest}")) for side in chosen]
         return [clean_name(case(f"{side} {base}")) for side in chosen]
     if roll > 0.93:
         return [clean_name(f"{base} {letter}") for letter in "ABCDEFGH"[:count]]

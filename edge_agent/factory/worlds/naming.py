@@ -43,10 +43,10 @@ def manner_of(random: Random, names: NameBank, split: Split) -> Manner:
     family = random.randint(1, 5)
     return Manner(
         roomed=random.choice((0.03, 0.15, 0.4, 0.7, 0.95)),
-        brands=rarely(0.5),
+        brands=rarely(0.45),
         owners=rarely(0.4),
-        jokes=rarely(0.6),
-        foreign=rarely(0.7),
+        jokes=rarely(0.5),
+        foreign=rarely(0.35),
         typos=rarely(0.12),
         sides=rarely(0.5),
         case=random.choice((str.lower, str.lower, _titled, _titled, _sentence)),
@@ -102,8 +102,10 @@ class Namer:
         """Somebody of this home, as an owner: `emma's`."""
         person = self.random.choice(self.manner.people)
         if self.random.random() < 0.25:
-            return person + "s"
-        return person + ("'" if person.endswith("s") and self.random.random() < 0.4 else "'s")
+            return person if person.endswith("s") else person + "s"
+        many = person.startswith("the ") and person.endswith("s")
+        short = many or (person.endswith("s") and self.random.random() < 0.4)
+        return person + ("'" if short else "'s")
 
     def _draft(self, thing: Thing, room: str | None, plain: float) -> tuple[str, str]:
         """A name, and why its whole needs no look: `own` is of this split, `common` of all."""
