@@ -41,9 +41,9 @@ _SAME: Final = (
 )
 
 _KINDS: Final[Mapping[Kind, str]] = {
-    Kind.LIGHT: "light lamp bulb dark bright dim illuminate lit",
+    Kind.LIGHT: "light lamp bulb dark bright dim illuminate lit see read reading",
     Kind.OUTLET: "outlet plug socket",
-    Kind.SWITCH: "switch",
+    Kind.SWITCH: "switch hazard flasher warn recirculation pollen smell fume",
     Kind.BLIND: "blind shade cover sun glare",
     Kind.CURTAIN: "curtain drape sun",
     Kind.SHUTTER: "shutter roller sun",
@@ -56,7 +56,7 @@ _KINDS: Final[Mapping[Kind, str]] = {
     Kind.TRUNK: "trunk boot tailgate hatch",
     Kind.SUNROOF: "sunroof moonroof roof",
     Kind.LOCK: "lock door unlock deadbolt",
-    Kind.FAN: "fan breeze air ventilation ventilator",
+    Kind.FAN: "fan breeze air ventilation ventilator blow blowing blower vent stuffy",
     Kind.CLIMATE: (
         "thermostat heating heater heat warm warmer cold colder freezing chilly hot cool cooler ac "
         "aircon temperature degree climate radiator"
@@ -73,15 +73,16 @@ _KINDS: Final[Mapping[Kind, str]] = {
     Kind.SCENE: "scene mode night movie",
     Kind.MEDIA_PLAYER: (
         "speaker music song track radio tv telly television stereo volume loud louder "
-        "quiet quieter play playing player sound mute"
+        "quiet quieter quieten play playing player sound mute audio tune listen hear navigation "
+        "skip next previous pause"
     ),
     Kind.SENSOR: "sensor temperature humidity warm cold battery power energy",
     Kind.TRACKER: "where home phone",
-    Kind.SEAT: "seat back bum massage",
-    Kind.MIRROR: "mirror",
-    Kind.WIPER: "wiper wipe rain",
-    Kind.STEERING_WHEEL: "steering wheel hand",
-    Kind.DEFROSTER: "defroster defrost demist fog foggy ice",
+    Kind.SEAT: "seat chair back bum butt massage leg cold warm hot heat cool",
+    Kind.MIRROR: "mirror kerb",
+    Kind.WIPER: "wiper wipe rain raining raindrop drizzle drizzling wet",
+    Kind.STEERING_WHEEL: "steering wheel hand finger",
+    Kind.DEFROSTER: "defroster defrost demist fog foggy fogged steamed misted ice frost see",
 }
 
 
@@ -110,4 +111,9 @@ COMMON_WORDS: Final = frozenset(
     "keep leave bring give take lower raise increase decrease still here about after before "
     "minutes minute hour hours seconds everything anything something every".split()
 )
-"""Words of sentences that are no misspelt names."""
+"""Words of sentences that are no misspelt names, and say little where a name has them."""
+
+LITTLE_WORDS: Final = COMMON_WORDS | frozenset(
+    "the a an my our of in on to at by is it i and no not go".split()
+)
+"""Words that hardly tell one name from another, however rare they are in names."""

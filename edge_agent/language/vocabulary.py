@@ -17,12 +17,14 @@ from edge_agent.core.command import Target
 from edge_agent.core.entity import Area, Entity, Floor, Group, Kind
 from edge_agent.core.names import fold
 from edge_agent.core.registry import Registry
-from edge_agent.language.synonyms import COMMON_WORDS, OTHER_WORDS, hints
+from edge_agent.language.synonyms import COMMON_WORDS, LITTLE_WORDS, OTHER_WORDS, hints
 from edge_agent.language.wording import kind_words
 
 NAMES = 10
 """How many names, areas and floors together a sentence is decoded against, at most."""
 
+_LITTLE = 0.1
+"""How much "the" counts in a name beside a word that tells names apart."""
 _HINT = 0.5
 _HERE = 0.3
 """How much a hint, and being where the speaker is, count beside a word of the name."""
@@ -84,7 +86,8 @@ class Vocabulary:
                 self._hinted[word].append(number)
         total = len(self._named)
         self._weight = {
-            word: math.log(1 + total / len(numbers)) for word, numbers in self._index.items()
+            word: math.log(1 + total / len(numbers)) * (_LITTLE if word in LITTLE_WORDS else 1.0)
+            for word, numbers in self._index.items()
         }
         self._hint_weight = {
             word: math.log(1 + total / len(numbers)) for word, numbers in self._hinted.items()
