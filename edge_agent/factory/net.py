@@ -18,8 +18,8 @@ Shape = LlamaConfig
 _ROWS = 256
 """Wanted positions are padded to so many: libraries prepare each size of matrix once, slowly."""
 Weights = Mapping[str, Tensor]
-Transform = Callable[[str, Tensor], Tensor]
-"""What a weight becomes before it is used: (name, weight) -> weight, differentiable."""
+Transform = Callable[[str, Weights], Tensor]
+"""What the weight of a name becomes before it is used; differentiable."""
 
 
 class Block(NamedTuple):
@@ -212,7 +212,7 @@ def ready(
 
     def take(name: str) -> Tensor:
         full = f"{name}.weight"
-        return weights[full] if transform is None else transform(full, weights[full])
+        return weights[full] if transform is None else transform(full, weights)
 
     def layer(index: int) -> Block:
         part = {

@@ -6,19 +6,21 @@ It knows arguments and files; the training itself is in `training`.
 import argparse
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from edge_agent.errors import EdgeAgentError, FactoryError
+from edge_agent.factory import lora
 from edge_agent.factory.checkpoint import Checkpoint, load_checkpoint
+from edge_agent.factory.distil import Distillation, Shares, learn_from, read_layers
 from edge_agent.factory.fast import fast_stack
-from edge_agent.factory.net import in_turn
+from edge_agent.factory.net import Shape, Transform, in_turn
 from edge_agent.factory.packed import Packed
+from edge_agent.factory.rounding import as_exported
 from edge_agent.factory.schedule import Budget, Schedule
 from edge_agent.factory.speed import keep_memory, number_type, pick_device
-from edge_agent.factory.training import CHECKPOINT, Machine, Run, Settings
+from edge_agent.factory.training import CHECKPOINT, Machine, Run, Settings, begin_anew
 
 
 def starting_point(out: Path, init: Path | None) -> Checkpoint:
@@ -35,10 +37,7 @@ def starting_point(out: Path, init: Path | None) -> Checkpoint:
             raise FactoryError(f"{own}: that run is finished; go on from it with --init {own}")
     if init is None:
         raise FactoryError(f"{out}: no {CHECKPOINT} to go on with; --init names one to begin from")
-    # The moments of the optimiser go on; the budget and the schedule begin anew.
-    keys = ("epoch", "data", "vocabulary")
-    found = load_checkpoint(init)
-    return replace(found, meta={key: found.meta[key] for key in keys if key in found.meta})
+    return begin_anew(load_checkpoint(init))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -61,6 +60,19 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--validate-minutes", type=float, default=5.0)
     parser.add_argument("--validation-examples", type=int, default=2000)
     parser.add_argument("--log-steps", type=int, default=10)
+    parser.add_argument(
+        "--rounded", action="store_true", help="train on weights rounded as they are exported"
+    )
+    parser.add_argument("--lora", type=int, metavar="RANK", help="train adapters only")
+    parser.add_argument("--teacher", type=Path, help="checkpoint to learn from")
+    parser.add_argument(
+        "--layers", type=Path, help="report of prune: which of the teacher's layers were kept"
+    )
+    parts = Shares()
+    parser.add_argument("--written", type=float, default=parts.written, help="with a teacher")
+    parser.add_argument("--response", type=float, default=parts.response, help="with a teacher")
+    parser.add_argument("--feature", type=float, default=parts.feature, help="with a teacher")
+    parser.add_argument("--temperature", type=float, default=parts.temperature)
     parser.add_argument("--device", help="cpu or cuda")
     parser.add_argument("--threads", type=int)
     return parser
@@ -70,13 +82,8 @@ def _open(paths: list[Path], vocabulary: str | None = None) -> Packed:
     return Packed.join([Packed.open(path, vocabulary=vocabulary) for path in paths])
 
 
-def _train(arguments: argparse.Namespace) -> None:
-    device = pick_device(arguments.device)
-    if arguments.threads:
-        torch.set_num_threads(arguments.threads)
-    keep_memory()
-    data = _open(arguments.data)
-    settings = Settings(
+def _settings(arguments: argparse.Namespace) -> Settings:
+    return Settings(
         budget=Budget(minutes=arguments.minutes, steps=arguments.steps),
         schedule=Schedule(arguments.rate, warmup=arguments.warmup, decay=arguments.decay),
         batch_tokens=arguments.batch_tokens,
@@ -88,16 +95,59 @@ def _train(arguments: argparse.Namespace) -> None:
         validation_examples=arguments.validation_examples,
         log_steps=arguments.log_steps,
     )
+
+
+def _machine(device: torch.device, shape: Shape) -> Machine:
+    return Machine(device, number_type(device), fast_stack(device, shape) or in_turn)
+
+
+def _objective(
+    arguments: argparse.Namespace, student: Shape, machine: Machine
+) -> Distillation | None:
+    if arguments.teacher is None:
+        return None
+    teacher = load_checkpoint(arguments.teacher)
+    layers = list(range(student.layers)) if arguments.layers is None else None
+    return learn_from(
+        teacher,
+        student,
+        read_layers(arguments.layers) if layers is None else layers,
+        shares=Shares(
+            arguments.written, arguments.response, arguments.feature, arguments.temperature
+        ),
+        dtype=machine.dtype,
+        device=machine.device,
+        stack=_machine(machine.device, teacher.shape).stack,
+    )
+
+
+def _train(arguments: argparse.Namespace) -> None:
+    device = pick_device(arguments.device)
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    keep_memory()
+    data = _open(arguments.data)
     start = starting_point(arguments.out, arguments.init)
+    transform: Transform | None = as_exported if arguments.rounded else None
+    if arguments.lora is not None:
+        if arguments.rounded:
+            raise FactoryError("--lora and --rounded do not go together; legal is one of them")
+        if not any(map(lora.trained, start.weights)):
+            start = lora.add_adapters(start, rank=arguments.lora, seed=arguments.seed)
+        transform = lora.adapted(start.meta)
+    machine = _machine(device, start.shape)
     Run(
-        settings,
+        _settings(arguments),
         start,
         data,
-        Machine(device, number_type(device), fast_stack(device, start.shape) or in_turn),
+        machine,
         out=arguments.out,
         validation=_open(arguments.validation, data.meta.vocabulary)
         if arguments.validation
         else None,
+        objective=_objective(arguments, start.shape, machine),
+        transform=transform,
+        trained=bool if arguments.lora is None else lora.trained,
         clock=time.monotonic,
         say=lambda line: print(line, file=sys.stderr, flush=True),
     ).run()

@@ -7,7 +7,7 @@ what a weight becomes before it is used as a transform.
 import json
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,6 +23,7 @@ from edge_agent.factory.packed import Packed
 from edge_agent.factory.schedule import Budget, Schedule
 
 CHECKPOINT, LOG = "checkpoint.pt", "log.jsonl"
+_RUN = frozenset("minutes first examples epoch position data finished ema".split())
 
 
 class Objective(Protocol):
@@ -109,6 +110,13 @@ def evaluate(
     return Score(total / tokens, exact / examples, examples)
 
 
+def begin_anew(found: Checkpoint) -> Checkpoint:
+    """A new run from another's end: weights and optimiser go on, budget and schedule do not."""
+    meta = {key: value for key, value in found.meta.items() if key not in _RUN}
+    # Should the data be the same, their next pass has another order.
+    return replace(found, meta={**meta, "epoch": int(found.meta.get("epoch", -1)) + 1})
+
+
 class Run:
     """One training run."""
 
@@ -123,6 +131,7 @@ class Run:
         validation: Packed | None = None,
         objective: Objective | None = None,
         transform: Transform | None = None,
+        trained: Callable[[str], bool] = bool,
         clock: Callable[[], float] = time.monotonic,
         say: Callable[[str], None] = print,
     ) -> None:
@@ -137,6 +146,7 @@ class Run:
             validation: Examples that are measured now and then.
             objective: Cross-entropy where None.
             transform: What a weight becomes before it is used.
+            trained: Which weights change, by their names; all by default.
             clock: Seconds.
             say: Told about progress, a line at a time.
 
@@ -158,13 +168,16 @@ class Run:
         self._objective: Objective = objective or CrossEntropy()
         self._transform, self._clock, self._say = transform, clock, say
         self._weights = {
-            name: weight.detach().to(machine.device, torch.float32, copy=True).requires_grad_()
+            name: weight.detach().to(machine.device, torch.float32, copy=True)
             for name, weight in start.weights.items()
         }
-        self._optimiser = _optimiser(settings, self._weights)
+        self._trained = {
+            name: weight.requires_grad_() for name, weight in self._weights.items() if trained(name)
+        }
+        self._optimiser = _optimiser(settings, self._trained)
         if start.optimiser is not None:
             self._optimiser.load_state_dict(dict(start.optimiser))
-        meta = dict(start.meta)
+        meta = self._meta = dict(start.meta)
         self._minutes = float(meta.get("minutes", 0.0))
         self._step, self._tokens = start.step, start.tokens
         self._first = int(meta.get("first", self._step))
@@ -175,7 +188,7 @@ class Run:
             self._epoch, self._position = self._epoch + ("data" in meta), 0
         self._ema: dict[str, Tensor] | None = None
         if settings.ema is not None:
-            ema = meta.get("ema") or self._weights
+            ema = meta.get("ema") or self._trained
             self._ema = {name: weight.detach().clone() for name, weight in ema.items()}
 
     def run(self) -> Checkpoint:
@@ -224,8 +237,9 @@ class Run:
 
     def checkpoint(self, *, finished: bool) -> Checkpoint:
         """The run as it stands."""
-        result = self._ema if finished and self._ema is not None else self._weights
+        result = self._weights | (self._ema or {} if finished else {})
         meta: dict[str, Any] = {
+            **self._meta,
             "minutes": self._minutes,
             "first": self._first,
             "examples": self._examples,
@@ -234,7 +248,6 @@ class Run:
             "data": _fingerprint(self._data),
             "vocabulary": self._data.meta.vocabulary,
             "finished": finished,
-            "random": torch.get_rng_state(),
         }
         if self._ema is not None:
             meta["ema"] = self._ema
@@ -265,7 +278,7 @@ class Run:
         )
         loss = self._objective.loss(found, batch)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self._weights.values(), settings.clip)
+        torch.nn.utils.clip_grad_norm_(self._trained.values(), settings.clip)
         self._optimiser.step()
         self._optimiser.zero_grad(set_to_none=True)
         if self._ema is not None and settings.ema is not None:
