@@ -111,6 +111,9 @@ def _build_model_options(build: argparse.ArgumentParser) -> None:
     build.add_argument(
         "--devices", type=Path, metavar="FILE", help="what `edge-agent devices --json` printed"
     )
+    build.add_argument(
+        "--adapt", metavar="MODEL", help="adapt this model to the listed devices, in minutes"
+    )
     build.add_argument("--work", type=Path, metavar="DIR", help="default: build/NAME")
     build.add_argument("--output", type=Path, metavar="FILE.gguf", help="default: in DIR")
     build.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda where it is")

@@ -15,12 +15,11 @@ from typing import Any
 import msgspec
 
 from edge_agent.errors import FactoryError
-from edge_agent.factory import stages
-from edge_agent.factory.workshop import Result, Workshop, make_folder, write_bytes
+from edge_agent.factory import adapt, learning, stages
+from edge_agent.factory.workshop import SUMMARY, Result, Workshop, make_folder, write_json
+from edge_agent.slm.gguf import sha256_file
 
 _SCORES = (("loss", "{:.3f}"), ("exact", "{:.1%}"), ("understood", "{:.1%}"))
-SUMMARY = "stages.json"
-"""All records together, for the model's card."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,49 +40,23 @@ class Stage:
     """The file that must be there when it is done, outside its folder."""
 
 
-STAGES: Sequence[Stage] = (
-    Stage(
-        "data",
-        "Inventing homes, cars and sentences",
-        stages.data,
-        ("seed", "examples", "part", "validation"),
-        told=lambda shop: shop.firmware.digest(),
-    ),
-    Stage(
-        "vocabulary",
-        "Choosing the tokens",
-        stages.vocabulary,
-        ("vocabulary", "corpus"),
-        ("data",),
-        told=lambda shop: shop.base_file.name,
-    ),
-    Stage(
-        "pack",
-        "Turning sentences into tokens",
-        stages.packing,
-        ("longest",),
-        ("data", "vocabulary"),
-    ),
-    Stage(
-        "prune",
-        "Pruning the base model",
-        stages.pruning,
-        ("layers", "ffn", "measured"),
-        ("pack",),
-    ),
-    Stage(
-        "train",
-        "Training",
-        stages.training,
-        ("train_minutes", "train_rate", "batch_tokens", "warmup"),
-        ("prune",),
-    ),
+_DATA = Stage(
+    "data",
+    "Inventing homes, cars and sentences",
+    stages.data,
+    ("seed", "examples", "part", "validation"),
+    told=lambda shop: shop.firmware.digest(),
+)
+_PACK = Stage(
+    "pack", "Turning sentences into tokens", stages.packing, ("longest",), ("data", "vocabulary")
+)
+_END = (
     Stage(
         "calibrate",
         "Fitting confidences",
         stages.calibrating,
         ("calibrate_cases", "seed"),
-        ("train",),
+        ("train", "quantise", "adapt"),
     ),
     Stage(
         "export",
@@ -99,8 +72,74 @@ STAGES: Sequence[Stage] = (
         stages.evaluating,
         ("test_cases", "seed"),
         ("export",),
+        leaves=lambda shop: shop.output.with_suffix(".md"),
     ),
 )
+STAGES: Sequence[Stage] = (
+    _DATA,
+    Stage(
+        "vocabulary",
+        "Choosing the tokens",
+        stages.vocabulary,
+        ("vocabulary", "corpus"),
+        ("data",),
+        told=lambda shop: shop.base_file.name,
+    ),
+    _PACK,
+    Stage(
+        "prune",
+        "Pruning the base model",
+        stages.pruning,
+        ("layers", "ffn", "measured"),
+        ("pack",),
+    ),
+    Stage(
+        "teacher",
+        "Training the whole base model as a teacher",
+        learning.teaching,
+        ("teacher_minutes", "teacher_rate", "batch_tokens", "warmup"),
+        ("pack",),
+        wanted=lambda shop: shop.recipe.teacher_minutes > 0,
+    ),
+    Stage(
+        "train",
+        "Training",
+        learning.training,
+        ("train_minutes", "train_rate", "batch_tokens", "warmup"),
+        ("prune", "teacher"),
+    ),
+    Stage(
+        "quantise",
+        "Training on four bits",
+        learning.quantising,
+        ("quantise_minutes", "quantise_rate"),
+        ("train",),
+        wanted=lambda shop: shop.recipe.quantise_minutes > 0,
+    ),
+    *_END,
+)
+"""From nothing but a base model."""
+
+ADAPTING: Sequence[Stage] = (
+    _DATA,
+    Stage(
+        "vocabulary",
+        "Taking over the tokens",
+        adapt.vocabulary,
+        told=lambda shop: sha256_file(shop.base_file),
+    ),
+    _PACK,
+    Stage("load", "Taking over the weights", adapt.loading, after=("vocabulary",)),
+    Stage(
+        "adapt",
+        "Learning the names",
+        adapt.adapting,
+        ("lora_rank", "lora_minutes", "lora_rate", "batch_tokens", "warmup"),
+        ("pack", "load"),
+    ),
+    *_END,
+)
+"""From a finished model, to the devices of one home or car."""
 
 
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -140,6 +179,9 @@ class Build:
             raise FactoryError(f"stage {until!r}; legal: {', '.join(names)}")
         make_folder(self.shop.work)
         wanted = [stage for stage in self.plan if stage.wanted(self.shop)]
+        for stage in self.plan:
+            if stage not in wanted:
+                _put_aside(self.shop.folder(stage.name))
         records: list[Record] = []
         digests: dict[str, str] = {}
         for stage in wanted:
@@ -197,7 +239,7 @@ class Build:
             "config": self.shop.firmware.config.name,
             "stages": [msgspec.to_builtins(record) for record in records],
         }
-        write_bytes(self.shop.work / SUMMARY, msgspec.json.format(msgspec.json.encode(content)))
+        write_json(self.shop.work / SUMMARY, content)
 
 
 def read_record(path: Path) -> Record | None:
@@ -210,7 +252,7 @@ def read_record(path: Path) -> Record | None:
 
 def write_record(path: Path, record: Record) -> None:
     """Writes the record of a stage; it is there as a whole or not at all."""
-    write_bytes(path, msgspec.json.format(msgspec.json.encode(record)) + b"\n")
+    write_json(path, record)
 
 
 def table(records: Sequence[Record]) -> str:

@@ -12,8 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from edge_agent.errors import FactoryError
-from edge_agent.factory.firmware import Firmware
-from edge_agent.factory.recipe import FULL, QUICK, Recipe
+from edge_agent.factory.firmware import ADAPTED_SHARE, Firmware
+from edge_agent.factory.recipe import ADAPT, FULL, QUICK, Recipe
 
 
 def build_model(options: argparse.Namespace) -> int:
@@ -23,8 +23,7 @@ def build_model(options: argparse.Namespace) -> int:
         ConfigError: The firmware config is wrong, or names no source of devices.
         EdgeAgentError: A stage cannot be done; what was done before is kept.
     """
-    firmware = Firmware(options.config, tuple(options.set), options.devices)
-    firmware.load()
+    firmware = _firmware(options)
     if find_spec("torch") is None:
         raise FactoryError(
             "PyTorch is not installed, and models are trained with it; "
@@ -32,31 +31,47 @@ def build_model(options: argparse.Namespace) -> int:
         )
     import torch  # noqa: PLC0415
 
-    from edge_agent.factory.build import Build  # noqa: PLC0415
+    from edge_agent.factory.adapt import model_file  # noqa: PLC0415
+    from edge_agent.factory.build import ADAPTING, STAGES, Build  # noqa: PLC0415
     from edge_agent.factory.speed import keep_memory, pick_device  # noqa: PLC0415
     from edge_agent.factory.workshop import Workshop  # noqa: PLC0415
 
+    name = firmware.name if options.adapt is None else f"{firmware.name}-adapted"
     threads = options.threads or len(os.sched_getaffinity(0))
     torch.set_num_threads(threads)
     keep_memory()
-    work = options.work or Path("build") / firmware.name
-    output = options.output or work / f"{firmware.name}.gguf"
+    work = options.work or Path("build") / name
     shop = Workshop(
         recipe=_recipe(options),
         firmware=firmware,
         work=work,
-        output=output,
+        output=options.output or work / f"{name}.gguf",
         device=pick_device(options.device),
         processes=threads,
         clock=time.monotonic,
         tell=lambda line: print(f"  {line}", file=sys.stderr, flush=True),
+        base=None if options.adapt is None else model_file(options.adapt),
     )
-    Build(shop).run(options.stage)
+    Build(shop, STAGES if options.adapt is None else ADAPTING).run(options.stage)
     return 0
 
 
+def _firmware(options: argparse.Namespace) -> Firmware:
+    firmware = Firmware(options.config, tuple(options.set), options.devices)
+    firmware.load()
+    if options.adapt is not None:
+        if firmware.own() is None:
+            raise FactoryError(
+                f"{options.config}: lists no devices, and a model is adapted to some; "
+                "legal: --devices FILE, vehicle.signals, home.entities"
+            )
+        firmware = replace(firmware, own_share=ADAPTED_SHARE)
+    return firmware
+
+
 def _recipe(options: argparse.Namespace) -> Recipe:
-    recipe = replace(QUICK if options.quick else FULL, seed=options.seed)
+    recipe = QUICK if options.quick else FULL
+    recipe = replace(ADAPT if options.adapt is not None else recipe, seed=options.seed)
     if options.teacher_minutes is not None:
         recipe = replace(recipe, teacher_minutes=options.teacher_minutes)
     if options.minutes is not None:

@@ -83,3 +83,13 @@ QUICK = Recipe(
     test_cases=300,
 )
 """A usable model in twenty minutes of a processor."""
+ADAPT = Recipe(
+    examples=20_000,
+    part=5_000,
+    validation=500,
+    batch_tokens=2048,
+    warmup=20,
+    calibrate_cases=300,
+    test_cases=300,
+)
+"""A finished model and the names of one home, in minutes."""

@@ -3,11 +3,11 @@
 It does not know in which order they run, nor which are done; `build` does.
 """
 
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
-import msgspec
 import torch
 
 from edge_agent.core.entity import Risk
@@ -16,27 +16,25 @@ from edge_agent.factory.bank import Split
 from edge_agent.factory.base import load_base
 from edge_agent.factory.batches import in_order
 from edge_agent.factory.calibrate import calibrate
-from edge_agent.factory.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from edge_agent.factory.card import write_card
+from edge_agent.factory.checkpoint import Checkpoint, save_checkpoint
 from edge_agent.factory.data import corpus, pack, write_lines
 from edge_agent.factory.export import Exported, Label, export_model
 from edge_agent.factory.firmware import bank_digest
-from edge_agent.factory.net import Transform
+from edge_agent.factory.judge import Judged
 from edge_agent.factory.packed import vocabulary_name
 from edge_agent.factory.prune import cut_vocabulary, prune
 from edge_agent.factory.report import summarise
-from edge_agent.factory.schedule import Budget, Schedule
 from edge_agent.factory.score import Engine
 from edge_agent.factory.speed import number_type
-from edge_agent.factory.train import starting_point
 from edge_agent.factory.training import (
     CHECKPOINT,
-    Objective,
-    Run,
-    Settings,
 )
 from edge_agent.factory.usage import UNCALIBRATED
 from edge_agent.factory.vocabulary import TokenVocabulary, choose_vocabulary
 from edge_agent.factory.workshop import (
+    PRUNED,
+    SUMMARY,
     TOKENS,
     Result,
     Workshop,
@@ -44,6 +42,7 @@ from edge_agent.factory.workshop import (
     parameters,
     size_of,
     write_bytes,
+    write_json,
 )
 from edge_agent.language.interpreter import Calibration
 from edge_agent.language.prompt import CANDIDATES
@@ -53,6 +52,8 @@ from edge_agent.slm.gguf import open_gguf
 CALIBRATION, REPORT = "calibration.json", "report.json"
 CAUTIOUS = Calibration(0.0, 1.0, dict.fromkeys(Risk, 0.9999), 0.4)
 """For a model whose scores nobody can judge: it asks back whatever it understood."""
+_GLANCE = 100
+"""Cases that an untrained network is judged on: it is large, and knows nothing of our language."""
 _VALIDATION_SEED = 1_000_000
 """Far from the seeds of the parts of the training data."""
 
@@ -127,107 +128,35 @@ def packing(shop: Workshop) -> Result:
     )
 
 
-def pruning(shop: Workshop) -> Result:
-    """Cuts the base model: our tokens alone, then the layers and neurons that matter."""
-    recipe, chosen = shop.recipe, shop.vocabulary()
+def cut_base(shop: Workshop) -> Checkpoint:
+    """The base model with our tokens alone."""
+    chosen = shop.vocabulary()
     shape, weights, _ = load_base(shop.base_file)
     shape, weights = cut_vocabulary(shape, weights, chosen.kept, chosen.added)
-    meta = {"vocabulary": vocabulary_name(chosen.tokens)}
-    before = shop.score(Checkpoint(shape, weights, meta=meta))
+    return Checkpoint(shape, weights, meta={"vocabulary": vocabulary_name(chosen.tokens)})
+
+
+def pruning(shop: Workshop) -> Result:
+    """Cuts the base model: our tokens alone, then the layers and neurons that matter."""
+    recipe, base = shop.recipe, cut_base(shop)
+    before = shop.score(base, limit=_GLANCE)
     examples = in_order(shop.packed(Split.TRAIN), budget=4096, limit=recipe.measured)
     shape, weights, report = prune(
-        shape,
-        weights,
+        base.shape,
+        dict(base.weights),
         list(examples),
         layers=recipe.layers,
         ffn=recipe.ffn,
         dtype=number_type(torch.device("cpu")),
     )
-    pruned = Checkpoint(shape, weights, meta=meta)
+    pruned = Checkpoint(shape, weights, meta=base.meta)
     save_checkpoint(shop.folder("prune") / CHECKPOINT, pruned)
-    text = msgspec.json.format(msgspec.json.encode(report))
-    write_bytes(shop.folder("prune") / "report.json", text)
+    write_json(shop.folder("prune") / PRUNED, report)
     return Result(
         bytes=size_of(pruned),
         before=accuracy(before),
-        after=accuracy(shop.score(pruned)),
+        after=accuracy(shop.score(pruned, limit=_GLANCE)),
         figures={"layers": report["layers"], "ffn": recipe.ffn, "parameters": parameters(pruned)},
-    )
-
-
-def training(shop: Workshop) -> Result:
-    """Trains the pruned model to translate sentences."""
-    recipe = shop.recipe
-    return learn(
-        shop,
-        "train",
-        shop.folder("prune") / CHECKPOINT,
-        minutes=recipe.train_minutes,
-        rate=recipe.train_rate,
-    )
-
-
-def learn(
-    shop: Workshop,
-    stage: str,
-    start: Path,
-    *,
-    minutes: float,
-    rate: float,
-    objective: Objective | None = None,
-    transform: Transform | None = None,
-    decay: float = 0.25,
-) -> Result:
-    """Trains a checkpoint for some minutes; a run that was killed goes on.
-
-    Args:
-        shop: What it works with.
-        stage: The folder of the run.
-        start: The checkpoint that it begins from.
-        minutes: How long.
-        rate: The learning rate at its peak.
-        objective: What it learns; the written output where None.
-        transform: What the weights become before they are used.
-        decay: The last share of the time, in which the rate falls.
-    """
-    recipe, out = shop.recipe, shop.folder(stage)
-    begun = load_checkpoint(start)
-    before = shop.score(begun, transform)
-    own = out / CHECKPOINT
-    if own.exists():
-        trained = load_checkpoint(own, shape=begun.shape)
-    if not own.exists() or not trained.meta.get("finished"):
-        run = Run(
-            Settings(
-                budget=Budget(minutes=minutes),
-                schedule=Schedule(rate, warmup=recipe.warmup, decay=decay),
-                batch_tokens=recipe.batch_tokens,
-                seed=recipe.seed,
-                checkpoint_minutes=min(5.0, max(minutes / 4, 0.5)),
-                validate_minutes=max(minutes / 8, 1.0),
-                validation_examples=min(recipe.validation, 1000),
-            ),
-            starting_point(out, start),
-            shop.packed(Split.TRAIN),
-            shop.machine(begun.shape),
-            out=out,
-            validation=shop.packed(Split.CALIBRATE),
-            objective=objective,
-            transform=transform,
-            clock=shop.clock,
-            say=shop.tell,
-        )
-        trained = run.run()
-    return Result(
-        bytes=size_of(trained),
-        before=accuracy(before),
-        after=accuracy(shop.score(trained, transform)),
-        figures={
-            "trained_minutes": round(float(trained.meta["minutes"]), 2),
-            "examples": int(trained.meta["examples"]),
-            "tokens": trained.tokens,
-            "steps": trained.step,
-        },
     )
 
 
@@ -246,9 +175,8 @@ def calibrating(shop: Workshop) -> Result:
         found, problem = CAUTIOUS, str(error)
         shop.tell(f"{problem}; the model will ask before it acts")
     write_bytes(folder / CALIBRATION, calibration_json(found).encode() + b"\n")
-    right = sum(one.right for one in judged) / max(len(judged), 1)
     return Result(
-        after={"understood": round(right, 4)},
+        after={"understood": understood(judged)},
         figures={"cases": len(judged), "calibrated": not problem, "bias": round(found.bias, 3)},
     )
 
@@ -265,7 +193,7 @@ def exporting(shop: Workshop) -> Result:
 
 
 def _export(shop: Workshop, path: Path, calibration: Calibration) -> Exported:
-    trained, recipe = shop.checkpoint("prune", "train", "quantise"), shop.recipe
+    trained, recipe = shop.checkpoint("prune", "train", "quantise", "adapt"), shop.recipe
     label = Label(
         name=shop.output.stem,
         prompt=CANDIDATES.name,
@@ -281,7 +209,6 @@ def _export(shop: Workshop, path: Path, calibration: Calibration) -> Exported:
 
 def evaluating(shop: Workshop) -> Result:
     """Reads sentences that no stage has seen as the daemon would."""
-    folder = shop.folder("evaluate")
     engine = Engine.load(shop.output, device=shop.device)
     began = shop.clock()
     judged = shop.read(engine, Split.TEST, shop.recipe.test_cases)
@@ -292,6 +219,19 @@ def evaluating(shop: Workshop) -> Result:
         seed=shop.recipe.seed,
         seconds=shop.clock() - began,
     )
-    write_bytes(folder / REPORT, msgspec.json.format(msgspec.json.encode(report)) + b"\n")
-    right = sum(one.right for one in judged) / max(len(judged), 1)
-    return Result(after={"understood": round(right, 4)}, figures={"cases": len(judged)})
+    write_json(shop.folder("evaluate") / REPORT, report)
+    write_card(shop.output.with_suffix(".md"), shop.output, report, shop.work / SUMMARY)
+    return Result(
+        after={"understood": understood(judged)},
+        figures={
+            "cases": len(judged),
+            "false_actions": report["false actions"]["all"]["hits"],
+            "wrong_actions": report["wrong actions"]["all"]["hits"],
+            "card": shop.output.with_suffix(".md").name,
+        },
+    )
+
+
+def understood(judged: Sequence[Judged]) -> float:
+    """The share of sentences that were taken as they were meant."""
+    return round(sum(one.right for one in judged) / max(len(judged), 1), 4)

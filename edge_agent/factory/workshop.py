@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import torch
 
 from edge_agent.errors import FactoryError
@@ -36,7 +37,9 @@ from edge_agent.factory.training import (
 from edge_agent.factory.vocabulary import TokenVocabulary
 from edge_agent.language.vocabulary import Vocabulary
 
-TOKENS = "tokens.json"
+TOKENS, PRUNED = "tokens.json", "report.json"
+SUMMARY = "stages.json"
+"""The records of all stages together, for the model's card."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +106,18 @@ class Workshop:
             raise FactoryError(f"{self.work}: no {CHECKPOINT} of the stages {', '.join(stages)}")
         return load_checkpoint(found[-1])
 
-    def score(self, checkpoint: Checkpoint, transform: Transform | None = None) -> Score:
-        """How well a network predicts the validation set."""
+    def score(
+        self,
+        checkpoint: Checkpoint,
+        transform: Transform | None = None,
+        *,
+        limit: int | None = None,
+    ) -> Score:
+        """How well a network predicts the validation set, or some of it."""
         batches = in_order(
             self.packed(Split.CALIBRATE),
             budget=self.recipe.batch_tokens,
-            limit=self.recipe.validation,
+            limit=limit or self.recipe.validation,
         )
         return evaluate(checkpoint, batches, self.machine(checkpoint.shape), transform)
 
@@ -184,3 +193,12 @@ def write_bytes(path: Path, content: bytes) -> None:
     except OSError as error:
         partial.unlink(missing_ok=True)
         raise FactoryError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+def write_json(path: Path, content: object) -> None:
+    """As `write_bytes`, for a person to read.
+
+    Raises:
+        FactoryError: It cannot be written.
+    """
+    write_bytes(path, msgspec.json.format(msgspec.json.encode(content)) + b"\n")

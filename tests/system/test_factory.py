@@ -11,20 +11,26 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from edge_agent.factory.build import SUMMARY, Build
-from edge_agent.factory.export import Label, export_model
+from edge_agent.errors import ModelError
+from edge_agent.factory.bank import Split
+from edge_agent.factory.build import ADAPTING, STAGES, Build
+from edge_agent.factory.data import read_lines
+from edge_agent.factory.export import Label, export_model, write_gguf
 from edge_agent.factory.firmware import Firmware
 from edge_agent.factory.recipe import Recipe
+from edge_agent.factory.stages import cut_base
 from edge_agent.factory.usage import UNCALIBRATED
 from edge_agent.factory.vocabulary import CONTROLS, TokenVocabulary
-from edge_agent.factory.workshop import Workshop
+from edge_agent.factory.workshop import SUMMARY, Workshop
 from edge_agent.language.prompt import CANDIDATES
 from edge_agent.models import read_usage
+from edge_agent.slm.gguf import open_gguf
 from edge_agent.slm.llama import LlamaConfig
 from edge_agent.slm.model import load_model
 from edge_agent.slm.tokenizer import byte_letters
 
-CAR = Path(__file__).parents[2] / "firmware_configs" / "car-head-unit.yaml"
+CONFIGS = Path(__file__).parents[2] / "firmware_configs"
+CAR, HUB = CONFIGS / "car-head-unit.yaml", CONFIGS / "smart-home-hub.yaml"
 WORDS = (
     "is are what which how any none if then the turn on off open close set increase decrease to by "
     "in left right front rear all window seat heating light driver passenger door position "
@@ -42,6 +48,7 @@ RECIPE = Recipe(
     measured=10,
     batch_tokens=2048,
     warmup=2,
+    teacher_minutes=0.02,
     train_minutes=0.1,
     quantise_minutes=0.02,
     lora_rank=2,
@@ -131,9 +138,51 @@ def test_the_chain_ends_in_a_file_that_the_daemon_loads(shop: Workshop, said: li
     summary = json.loads((shop.work / SUMMARY).read_text())
     stages = {stage["stage"]: stage for stage in summary["stages"]}
     assert all(stage["finished"] for stage in stages.values())
+    assert list(stages) == [stage.name for stage in STAGES]
     assert stages["export"]["figures"]["sha256"] == model.sha256
     assert stages["train"]["after"]["loss"] < stages["train"]["before"]["loss"]
     assert said[-1].count("\n") == len(stages)
+
+    assert model.sha256 in shop.output.with_suffix(".md").read_text()
+
+
+def test_a_finished_model_is_adapted_to_listed_devices(
+    shop: Workshop, said: list[str], tmp_path: Path
+) -> None:
+    devices = tmp_path / "devices.json"
+    lamp = {"id": "light.lulu", "name": "Lulu", "kind": "light", "area": "Den", "state": {}}
+    devices.write_text(json.dumps([{**lamp, "settable": {"power": "on, off"}}]))
+    firmware = Firmware(HUB, devices=devices, own_share=0.9)
+    adapting = replace(
+        shop,
+        firmware=firmware,
+        work=tmp_path / "work",
+        output=tmp_path / "lulu.gguf",
+        base=shop.output,
+    )
+    Build(adapting, ADAPTING, lambda _: None).run()
+    assert load_model(adapting.output, n_ctx=1024).name == "lulu"
+    heard = [line.text for line in read_lines(adapting.lines(Split.TRAIN))]
+    assert sum("lulu" in text for text in heard) > len(heard) / 4
+    before, after = open_gguf(shop.output).tensors, open_gguf(adapting.output).tensors
+    changed = [name for name in before if bytes(before[name].data) != bytes(after[name].data)]
+    assert changed
+    assert all(name.startswith("blk.") for name in changed)
+
+
+def test_a_model_of_others_cannot_be_adapted(shop: Workshop, tmp_path: Path) -> None:
+    other = tmp_path / "other.gguf"
+    write_gguf(other, {"general.architecture": "mamba"}, [])
+    adapting = replace(shop, work=tmp_path / "work", output=tmp_path / "x.gguf", base=other)
+    with pytest.raises(ModelError, match=r"other\.gguf.*no model that edge-agent made"):
+        Build(adapting, ADAPTING, lambda _: None).run("load")
+
+
+def test_a_base_that_is_no_llama_is_told(shop: Workshop, said: list[str], tmp_path: Path) -> None:
+    other = tmp_path / "other.gguf"
+    write_gguf(other, {"general.architecture": "mamba"}, [])
+    with pytest.raises(ModelError, match=r"general\.architecture is 'mamba'; legal is llama"):
+        cut_base(replace(shop, base=other))
 
 
 def test_a_second_build_does_nothing_again(shop: Workshop, said: list[str]) -> None:
