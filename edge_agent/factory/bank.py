@@ -5,11 +5,11 @@ Loads and checks `bank/phrasings/*.yaml` and `bank/manner.yaml`. Knows no homes 
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, Literal, TypeAlias, TypeVar
 
 import msgspec
 import yaml
@@ -23,7 +23,10 @@ BANK = Path(__file__).parent / "bank"
 STYLES = ("direct", "elliptical", "polite", "indirect", "sloppy", "question")
 PLACES = tuple("target target:one target:many target:plural place area number option text".split())
 _PLACE = re.compile(r"\{([^{}]*)\}")
+_IF_PLACES = ("target", "place", "area", "number")
 _T = TypeVar("_T")
+Some: TypeAlias = Annotated[list[str], msgspec.Meta(min_length=1)]
+"""What is drawn from, which cannot be done with an empty list."""
 _ASKS = ("state", "is", "above", "below", "count", "which", "any")
 
 
@@ -56,16 +59,48 @@ class _Entry(msgspec.Struct, forbid_unknown_fields=True):
     named: list[str] = []
 
 
-class _IfEntry(msgspec.Struct, forbid_unknown_fields=True, rename={"test": "if"}):
+class IfEntry(msgspec.Struct, forbid_unknown_fields=True, frozen=True, rename={"test": "if"}):
+    """Ways to say one condition."""
+
     test: str
-    of: list[str]
-    say: list[str]
+    of: Some
+    say: Some
+
+    def __post_init__(self) -> None:
+        """Checks what the types cannot; a ValueError becomes part of the loader's."""
+        if not all(self.parts):
+            raise ValueError(f"if: {self.test!r}; legal: attribute=value, >{{number}}, <{{number}}")
+        for name in self.of:
+            _kind(name)
+        _check_places(self.say, _IF_PLACES)
+
+    @property
+    def parts(self) -> tuple[str, str, str]:
+        """The attribute, the sign (`=`, `<` or `>`) and the value that it is compared with."""
+        sign = next((sign for sign in "><=" if sign in self.test), "=")
+        attribute, _, value = self.test.partition(sign)
+        return attribute, sign, value if sign == "=" or value == "{number}" else ""
 
 
-class _FollowUp(msgspec.Struct, forbid_unknown_fields=True):
-    follow: str
-    say: list[str]
+class FollowUp(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Ways to go on after a command."""
+
+    follow: Literal["same_action", "same_target"]
+    say: Some
     do: str | None = None
+
+    def __post_init__(self) -> None:
+        """Checks what the types cannot; a ValueError becomes part of the loader's."""
+        if (self.follow == "same_target") != (self.do is not None):
+            raise ValueError(f"do: {self.do!r}; legal: attribute=value, for same_target alone")
+        if self.do is not None:
+            _deed(self.do)
+        _check_places(self.say, PLACES)
+
+    @property
+    def deed(self) -> tuple[str, str] | None:
+        """Attribute and value of another command for the same thing; None for the same command."""
+        return None if self.do is None else _deed(self.do)
 
 
 class Manner(
@@ -76,23 +111,22 @@ class Manner(
 ):
     """What is said around any sentence, and how parts are joined."""
 
-    lead_in: list[str]
-    lead_in_request: list[str]
-    tail: list[str]
-    filler: list[str]
-    join: list[str]
-    correct: list[str]
-    cancel: list[str]
-    all: list[str]
-    everything: list[str]
-    except_: list[str]
-    delay: list[str]
-    at: list[str]
-    for_: list[str]
-    if_: list[_IfEntry]
-    follow_up: list[_FollowUp]
-    mishear: dict[str, list[str]]
-    join_reverse: list[str] | None = None
+    lead_in: Some
+    lead_in_request: Some
+    tail: Some
+    filler: Some
+    join: Some
+    correct: Some
+    cancel: Some
+    all: Some
+    everything: Some
+    except_: Some
+    delay: Some
+    at: Some
+    for_: Some
+    if_: Annotated[list[IfEntry], msgspec.Meta(min_length=1)]
+    follow_up: Annotated[list[FollowUp], msgspec.Meta(min_length=1)]
+    mishear: dict[str, Some]
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +205,8 @@ def load_phrasings(file: Path) -> Sequence[Phrasing]:
 def _read(file: Path, form: type[_T]) -> _T:
     try:
         data = yaml.load(
-            file.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+            file.read_text(encoding="utf-8"),
+            getattr(yaml, "CSafeLoader", yaml.SafeLoader),  # noqa: S506 - both are safe
         )
         return msgspec.convert(data, form)
     except OSError as error:
@@ -183,13 +218,11 @@ def _read(file: Path, form: type[_T]) -> _T:
 def _phrasings(entry: _Entry, where: str) -> Sequence[Phrasing]:
     if sum(part is not None for part in (entry.do, entry.ask, entry.none)) != 1:
         raise FactoryError(f"{where}: exactly one of do, ask, none is needed")
-    kinds = _kinds(entry.of, where)
-    do = None
-    if entry.do is not None:
-        attribute, found, value = entry.do.partition("=")
-        if not found or not attribute or not value:
-            raise FactoryError(f"{where}: do: {entry.do!r}; legal is attribute=value")
-        do = (attribute, value)
+    try:
+        kinds = tuple(map(_kind, entry.of))
+        do = None if entry.do is None else _deed(entry.do)
+    except ValueError as error:
+        raise FactoryError(f"{where}: {error}") from error
     if entry.ask is not None and (entry.ask not in _ASKS or not entry.attribute):
         raise FactoryError(f"{where}: ask: {entry.ask!r}; legal with an attribute: {_ASKS}")
     found_phrasings = []
@@ -214,17 +247,31 @@ def _phrasings(entry: _Entry, where: str) -> Sequence[Phrasing]:
     return found_phrasings
 
 
-def _kinds(names: Sequence[str], where: str) -> tuple[Kind, ...]:
-    for name in names:
-        if name not in set(Kind):
-            raise FactoryError(f"{where}: of: {name!r}; legal: {', '.join(Kind)}")
-    return tuple(Kind(name) for name in names)
+def _kind(name: str) -> Kind:
+    if name not in set(Kind):
+        raise ValueError(f"of: {name!r}; legal: {', '.join(Kind)}")
+    return Kind(name)
+
+
+def _deed(written: str) -> tuple[str, str]:
+    attribute, _, value = written.partition("=")
+    if not attribute or not value:
+        raise ValueError(f"do: {written!r}; legal: attribute=value")
+    return attribute, value
+
+
+def _check_places(texts: Iterable[str], legal: Sequence[str]) -> None:
+    for text in texts:
+        if unknown := set(_PLACE.findall(text)) - set(legal):
+            raise ValueError(f"{text!r} has {{{min(unknown)}}}; legal: {', '.join(legal)}")
 
 
 def _check(text: str, kinds: Sequence[Kind], entry: _Entry, where: str) -> None:
+    try:
+        _check_places([text], PLACES)
+    except ValueError as error:
+        raise FactoryError(f"{where}: {error}") from error
     places = set(_PLACE.findall(text))
-    if unknown := places - set(PLACES):
-        raise FactoryError(f"{where}: {text!r} has {{{unknown.pop()}}}; legal: {', '.join(PLACES)}")
     if not kinds and (entry.none is None or any(place.startswith("target") for place in places)):
         raise FactoryError(f"{where}: {text!r} needs `of`, the kinds of device it is said of")
     told = f"{entry.do} {entry.value}"
@@ -232,8 +279,3 @@ def _check(text: str, kinds: Sequence[Kind], entry: _Entry, where: str) -> None:
         asked = f"{{{place}}}" in told or (place == "number" and entry.ask in {"above", "below"})
         if asked and place not in places:
             raise FactoryError(f"{where}: {text!r} must contain {{{place}}}")
-
-
-def manner_items(manner: Manner) -> Mapping[str, int]:
-    """How many items each list of the manner has, for the card."""
-    return {field: len(getattr(manner, field) or ()) for field in manner.__struct_fields__}

@@ -43,7 +43,7 @@ MIX: Mapping[str, float] = {
     "nothing": 0.15,
     "absent": 0.06,
 }
-"""Shares of the sorts of sentence that a model learns from; the names are Composer's methods."""
+"""Shares of the sorts of sentence that a model learns from; their names are the composer's."""
 
 WORLDS: Mapping[str, float] = {"home": 0.62, "car": 0.28, "appliance": 0.10}
 """Shares of the sorts of world."""
@@ -167,8 +167,7 @@ def _one(composer: Composer, random: Random, mix: Mapping[str, float]) -> Case |
     sort = random.choices(list(mix), list(mix.values()))[0]
     for _ in range(_TRIES):
         try:
-            case: Case = getattr(composer, sort)()
+            return composer.compose(sort)
         except Miss:
             continue
-        return case
     return None

@@ -64,7 +64,7 @@ class Referrer:
         """The words of a name that are neither a kind's nor a room's of this home."""
         return {stem(word) for word in fold(name).split()} - self._general
 
-    def to_name(self, entity: Entity, area: Area | None) -> Reference | None:
+    def to_name(self, entity: Entity, area: Area | None) -> Reference:
         """A reference to one entity by its name or a part of it."""
         random = self._random
         name = fold(random.choice(entity.names))
@@ -109,7 +109,7 @@ class Referrer:
         return Reference(
             self._articled(noun, own=0.15),
             tuple(entity.id for entity in here),
-            _kind_phrases("", kind, plural=plural),
+            kind_phrases("", kind, plural=plural),
             plural,
             "kind",
         )
@@ -134,7 +134,7 @@ class Referrer:
         return Reference(
             text,
             tuple(entity.id for entity in members),
-            _kind_phrases(f"{known} ", kind, plural=plural),
+            kind_phrases(f"{known} ", kind, plural=plural),
             plural,
             "place",
         )
@@ -151,7 +151,7 @@ class Referrer:
         text = form.replace("{kinds}", self._noun(kind, plural=True))
         text = text.replace("{kind}", self._noun(kind, plural=False))
         ids = tuple(entity.id for entity in members if not entity.security)
-        phrases = tuple(f"all {phrase}" for phrase in _kind_phrases("", kind, plural=True))
+        phrases = tuple(f"all {phrase}" for phrase in kind_phrases("", kind, plural=True))
         return Reference(text, ids, phrases, True, "all")
 
     def but(self, whole: Reference, other: Reference, forms: Sequence[str]) -> Reference:
@@ -256,7 +256,8 @@ class Referrer:
         )
 
 
-def _kind_phrases(prefix: str, kind: Kind, *, plural: bool) -> tuple[str, ...]:
+def kind_phrases(prefix: str, kind: Kind, *, plural: bool) -> tuple[str, ...]:
+    """How the output language may write a kind, best first; in a place if the prefix names it."""
     return tuple(prefix + pair[form] for form in (plural, not plural) for pair in kind_words(kind))
 
 

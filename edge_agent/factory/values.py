@@ -3,12 +3,12 @@
 Every form is checked against the daemon's own readers, so what cannot be read back is not said.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from random import Random
 
 from edge_agent.core.entity import Capability, Range
 from edge_agent.language.numbers import numbers_in, spell
-from edge_agent.language.times import spell_clock, spell_duration, times_in
+from edge_agent.language.times import times_in
 
 _ONES = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
@@ -102,6 +102,21 @@ def say_number(number: float, capability: Capability, random: Random) -> str:
     return said if number in numbers_in(said) else spell(number)
 
 
+def sensor_number(attribute: str, random: Random) -> float:
+    """A number that people would compare what is measured with."""
+    low, high = _USUAL.get(attribute, (10, 90))
+    return float(random.randint(low, high))
+
+
+_USUAL: Mapping[str, tuple[int, int]] = {
+    "temperature": (-5, 35),
+    "current temperature": (10, 30),
+    "humidity": (20, 90),
+    "battery": (5, 95),
+    "power": (5, 2500),
+    "illuminance": (5, 900),
+}
+
 _OPTION_WORDS = {"fan_only": "fan only", "heat_cool": "heat cool"}
 
 
@@ -110,30 +125,21 @@ def say_option(option: str) -> str:
     return _OPTION_WORDS.get(option, option).replace("_", " ").casefold()
 
 
-def say_duration(random: Random) -> tuple[str, float]:
-    """A duration as it is said, and its seconds."""
-    roll = random.random()
-    if roll < 0.12:
-        said, seconds = random.choice(
-            (
-                ("half an hour", 1800.0),
-                ("an hour", 3600.0),
-                ("a minute", 60.0),
-                ("an hour and a half", 5400.0),
-            )
-        )
-        return said, seconds
-    unit, length, amounts = random.choice(
+def say_duration(random: Random) -> str:
+    """A duration as it is said."""
+    if random.random() < 0.12:
+        return random.choice(("half an hour", "an hour", "a minute", "an hour and a half"))
+    unit, amounts = random.choice(
         (
-            ("minute", 60, (1, 2, 3, 5, 10, 15, 20, 25, 30, 40, 45, 90)),
-            ("minute", 60, (5, 10, 15, 20, 30)),
-            ("hour", 3600, (1, 2, 3, 4, 5, 6, 8, 12)),
-            ("second", 1, (10, 15, 20, 30, 45, 90)),
+            ("minute", (1, 2, 3, 5, 10, 15, 20, 25, 30, 40, 45, 90)),
+            ("minute", (5, 10, 15, 20, 30)),
+            ("hour", (1, 2, 3, 4, 5, 6, 8, 12)),
+            ("second", (10, 15, 20, 30, 45, 90)),
         )
     )
     amount = random.choice(amounts)
     number = in_words(amount) if random.random() < 0.6 else str(amount)
-    return f"{number} {unit}{'' if amount == 1 else 's'}", float(amount * length)
+    return f"{number} {unit}{'' if amount == 1 else 's'}"
 
 
 def say_clock(random: Random) -> str:
@@ -162,11 +168,3 @@ def time_phrase(text: str, wanted: str) -> str | None:
     """
     found = [time.phrase for time in times_in(text) if time.phrase.startswith(f"{wanted} ")]
     return found[0] if len(found) == 1 else None
-
-
-def plain_times() -> Sequence[str]:
-    """Samples of every form of time, for the tokens that they need."""
-    return [
-        *(f"in {spell_duration(seconds)}" for seconds in (1, 30, 60, 600, 3600, 7200)),
-        *(f"at {spell_clock(minutes)}" for minutes in (0, 65, 450, 1170)),
-    ]

@@ -1,0 +1,197 @@
+"""One command within a sentence: a phrasing with its targets and its value put in.
+
+Knows what was said and meant; not how the output language writes it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from edge_agent.core.command import Extreme, Step, Toggle, Wanted, When
+from edge_agent.core.entity import Choice, Entity, Range
+from edge_agent.core.names import fold
+from edge_agent.factory.bank import Phrasing
+from edge_agent.factory.compose.case import Miss
+from edge_agent.factory.compose.fitting import Repertoire, can, literal
+from edge_agent.factory.compose.pointing import Pointer, put
+from edge_agent.factory.compose.scene import Scene
+from edge_agent.factory.refer import Reference
+from edge_agent.factory.values import likely_amount, likely_number, say_number, say_option
+from edge_agent.language.numbers import numbers_in
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One command within a sentence, before its targets are looked up."""
+
+    text: str
+    targets: tuple[Reference, ...]
+    attribute: str
+    wanted: Wanted
+    phrasing: Phrasing
+    when: When | None = None
+
+
+class Clauses:
+    """Makes clauses for one home."""
+
+    def __init__(self, scene: Scene, repertoire: Repertoire, pointer: Pointer) -> None:
+        """Makes them of what can be said there."""
+        self._scene = scene
+        self._repertoire = repertoire
+        self._pointer = pointer
+
+    def clause(self, *, plain: bool = False) -> Clause:
+        """Any command.
+
+        Args:
+            plain: Whether it will be a part of a longer sentence: then it excepts nothing and
+                seldom beats about the bush.
+        """
+        random = self._scene.random
+        meaning = self._repertoire.a_command(random)
+        phrasing = random.choice(meaning.phrasings)
+        if plain and phrasing.style == "indirect":
+            phrasing = random.choice(meaning.phrasings)
+        if any(place.startswith("target") for place in phrasing.places):
+            reference = self._pointer.reference(phrasing, meaning.able, plain=plain)
+            return self.filled(phrasing, meaning.able, reference)
+        return self._implied(phrasing, meaning.able)
+
+    def filled(self, phrasing: Phrasing, able: Sequence[Entity], reference: Reference) -> Clause:
+        """A phrasing with its reference, place and value put in; now and then with a second one."""
+        random = self._scene.random
+        entity = self._doer(phrasing, reference)
+        text, wanted = self.valued(phrasing.text, phrasing, entity)
+        targets: tuple[Reference, ...] = (reference,)
+        said = reference
+        if (
+            "target:one" not in phrasing.places
+            and not reference.excluded
+            and reference.how != "corrected"
+            and random.random() < 0.07
+        ):
+            other = self._pointer.reference(phrasing, able, plain=True)
+            apart = set(other.entities).isdisjoint(reference.entities)
+            if apart and self._takes(other, phrasing, wanted):
+                targets = (reference, other)
+                link = random.choice((" and ", " and ", " and also ", ", "))
+                both = f"{reference.text}{link}{other.text}"
+                said = replace(reference, text=both, plural=True)
+        text = self._pointer.place(put(text, said))
+        return Clause(text, targets, _attribute(phrasing), wanted, phrasing)
+
+    def _implied(self, phrasing: Phrasing, able: Sequence[Entity]) -> Clause:
+        """A phrasing that names no device: its kind, here or in a room that it says."""
+        random = self._scene.random
+        entity = random.choice(able)
+        # "My back is cold" means the speaker's seat, and the driver's where nobody said who speaks.
+        unclear = bool(phrasing.named) and len(able) > 1
+        driver = next((one for one in able if "driver" in fold(one.name)), None)
+        if unclear and driver is not None and random.random() < 0.4:
+            entity, unclear = driver, False
+        text, wanted = self.valued(phrasing.text, phrasing, entity)
+        pointed = self._pointer.point(text, [entity], named=bool(phrasing.named), here=unclear)
+        reference = replace(pointed.reference, how="implied")
+        return Clause(pointed.text, (reference,), _attribute(phrasing), wanted, phrasing)
+
+    def again(self, clause: Clause) -> Clause:
+        """Another command for the same thing, which is called "it"."""
+        random, reference = self._scene.random, clause.targets[0]
+        members = self._scene.members(reference)
+        others = [
+            meaning.phrasings
+            for meaning in self._repertoire.commands
+            if _could(members, meaning.phrasings[0])
+            and meaning.phrasings[0].do != clause.phrasing.do
+        ]
+        if not others:
+            raise Miss
+        targeted = [one for one in random.choice(others) if "target" in one.places]
+        if not targeted:
+            raise Miss
+        pronoun = "them" if reference.plural else "it"
+        it = replace(reference, text=pronoun, how="corrected")
+        return self.filled(random.choice(targeted), members, it)
+
+    def same_action(self, clause: Clause, template: str) -> Clause:
+        """The command once more, for another thing."""
+        reference = clause.targets[0]
+        kind = self._scene.members(reference)[0].kind
+        able = [one for one in self._scene.of(kind) if can(one, clause.phrasing)]
+        new = self._pointer.reference(clause.phrasing, able, plain=True)
+        if set(new.entities) == set(reference.entities) or "{target}" not in template:
+            raise Miss
+        return replace(clause, text=template.replace("{target}", new.text), targets=(new,))
+
+    def same_target(self, do: tuple[str, str], template: str, reference: Reference) -> Clause:
+        """Another command for a thing that the sentence does not name again."""
+        kind = self._scene.members(reference)[0].kind
+        phrasing = Phrasing(template, "follow-up", (kind,), do)
+        entity = self._doer(phrasing, reference)
+        text, wanted = self.valued(template, phrasing, entity)
+        return Clause(self._pointer.here(text), (reference,), do[0], wanted, phrasing)
+
+    def valued(self, text: str, phrasing: Phrasing, entity: Entity) -> tuple[str, Wanted]:
+        """A sentence with a value put in that a thing can take, and the value."""
+        random = self._scene.random
+        if phrasing.do is None:
+            raise Miss
+        attribute, value = phrasing.do
+        capability = entity.capability(attribute)
+        if capability is None:
+            raise Miss
+        match value:
+            case "{number}":
+                number = likely_number(capability, random)
+                if number is None:
+                    raise Miss
+                return text.replace("{number}", say_number(number, capability, random)), number
+            case "+{number}" | "-{number}":
+                amount = likely_amount(capability, random)
+                if amount is None:
+                    raise Miss
+                said = text.replace("{number}", say_number(amount, capability, random))
+                return said, Step(1 if value[0] == "+" else -1, amount)
+            case "{option}":
+                if not isinstance(capability.domain, Choice):
+                    raise Miss
+                option = random.choice(capability.domain.options)
+                return text.replace("{option}", say_option(option)), option
+            case "{text}":
+                item = random.choice(self._scene.items)
+                return text.replace("{text}", item), item
+            case "+" | "-":
+                return text, Step(1 if value == "+" else -1)
+            case "minimum" | "maximum":
+                return text, Extreme(value)
+            case "toggle":
+                return text, Toggle.TOGGLE
+            case _ if isinstance(capability.domain, Range):
+                number = literal(value)
+                if number is None or number not in numbers_in(text):
+                    raise Miss  # the grammar offers no number that was not said
+                return text, number
+            case _:
+                return text, value
+
+    def _doer(self, phrasing: Phrasing, reference: Reference) -> Entity:
+        """The first of the things referred to that can do it; a Miss where none can."""
+        for entity in self._scene.members(reference):
+            if can(entity, phrasing):
+                return entity
+        raise Miss
+
+    def _takes(self, reference: Reference, phrasing: Phrasing, wanted: Wanted) -> bool:
+        """Whether a value that was found for one thing is legal for others as well."""
+        if isinstance(wanted, Step | Extreme | Toggle):
+            return True
+        found = [one.capability(_attribute(phrasing)) for one in self._scene.members(reference)]
+        return all(capability is None or wanted in capability.domain for capability in found)
+
+
+def _could(members: Sequence[Entity], phrasing: Phrasing) -> bool:
+    return any(can(one, phrasing) and one.kind in phrasing.kinds for one in members)
+
+
+def _attribute(phrasing: Phrasing) -> str:
+    return phrasing.do[0] if phrasing.do is not None else ""

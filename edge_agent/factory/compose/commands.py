@@ -1,0 +1,176 @@
+"""Sentences that command: one thing or several, now or later, with conditions and corrections.
+
+Knows how clauses are joined; not how one of them is made.
+"""
+
+from dataclasses import replace
+
+from edge_agent.core.command import Comparison, When
+from edge_agent.core.entity import Kind
+from edge_agent.factory.compose.case import Case, Miss
+from edge_agent.factory.compose.clauses import Clause, Clauses
+from edge_agent.factory.compose.fitting import Repertoire, can_be, readable
+from edge_agent.factory.compose.pointing import Pointer
+from edge_agent.factory.compose.resolving import Resolver
+from edge_agent.factory.compose.scene import Scene
+from edge_agent.factory.refer import Reference
+from edge_agent.factory.values import (
+    say_clock,
+    say_duration,
+    say_number,
+    sensor_number,
+)
+from edge_agent.language.interpreter import Before
+from edge_agent.language.vocabulary import Candidates
+from edge_agent.language.wording import THEN, write_condition
+
+_BOTH_WAYS = frozenset({"on", "off", "open", "closed"})
+"""Values that can be taken back after a while."""
+_FOLLOWS = 12
+"""Tries to find a second sentence that fits the first."""
+_COMPARISONS = {"=": Comparison.IS, ">": Comparison.ABOVE, "<": Comparison.BELOW}
+
+
+class Commands:
+    """Composes commands for one home."""
+
+    def __init__(
+        self,
+        scene: Scene,
+        repertoire: Repertoire,
+        pointer: Pointer,
+        clauses: Clauses,
+        resolver: Resolver,
+    ) -> None:
+        """Composes them of these parts."""
+        self._scene = scene
+        self._repertoire = repertoire
+        self._pointer = pointer
+        self._clauses = clauses
+        self._resolver = resolver
+
+    def command(self) -> Case:
+        """One command."""
+        return self._case(self._clauses.clause())
+
+    def several(self) -> Case:
+        """Two to four commands."""
+        random, make = self._scene.random, self._clauses
+        clauses = [make.clause(plain=True)]
+        for _ in range(random.choice((1, 1, 1, 1, 2, 2, 3))):
+            if random.random() < 0.25 and len(clauses[-1].targets) == 1:
+                clauses.append(make.again(clauses[-1]))
+            else:
+                clauses.append(make.clause(plain=True))
+        text = clauses[0].text
+        for clause in clauses[1:]:
+            text += random.choice(self._scene.manner.join) + clause.text
+        area = self._scene.speaker_of(clauses[0].targets[0])
+        return self._resolver.commands(clauses, text, area)
+
+    def timed(self) -> Case:
+        """A command for later, or for a while."""
+        random, manner = self._scene.random, self._scene.manner
+        clause = self._clauses.clause(plain=True)
+        switches = clause.wanted in _BOTH_WAYS
+        when = random.choice(
+            (When.IN, When.IN, When.AT, When.FOR) if switches else (When.IN, When.AT)
+        )
+        if when is When.AT:
+            said = random.choice(manner.at).replace("{time}", say_clock(random))
+        else:
+            forms = manner.delay if when is When.IN else manner.for_
+            if when is When.FOR and clause.wanted != "on":
+                forms = [form for form in forms if " off" not in form]
+            said = random.choice(forms).replace("{duration}", say_duration(random))
+        text = f"{said} {clause.text}" if random.random() < 0.3 else f"{clause.text} {said}"
+        return self._case(replace(clause, text=text, when=when))
+
+    def conditional(self) -> Case:
+        """A command that depends on something."""
+        random, scene = self._scene.random, self._scene
+        entry = random.choice(scene.manner.if_)
+        attribute, sign, value = entry.parts
+        able = [
+            (entity, capability)
+            for kind in entry.of
+            for entity in scene.of(Kind(kind))
+            for capability in (readable(entity, attribute),)
+            if capability is not None and can_be(capability, value)
+        ]
+        if not able:
+            raise Miss
+        entity, capability = random.choice(able)
+        pointed = self._pointer.point(random.choice(entry.say), [entity])
+        test = pointed.text
+        number = sensor_number(attribute, random)
+        if value == "{number}":
+            test = test.replace("{number}", say_number(number, capability, random))
+        clause = self._clauses.clause(plain=True)
+        if random.random() < 0.4:
+            text = f"{clause.text} {test}"
+        else:
+            text = f"{test}{random.choice((' ', ', ', ' then '))}{clause.text}"
+
+        def condition(candidates: Candidates) -> str:
+            phrase = self._resolver.phrase(pointed.reference, candidates, readable=True)
+            tested = number if value == "{number}" else value
+            written = write_condition(phrase, capability.attribute, _COMPARISONS[sign], tested)
+            return f"{written} {THEN} "
+
+        area = scene.speaker_of(clause.targets[0])
+        return self._resolver.commands([clause], text, area, condition=condition)
+
+    def corrected(self) -> Case:
+        """A command whose speaker first names the wrong thing."""
+        random = self._scene.random
+        phrasing, able = self._repertoire.a_targeted_command(random)
+        if len(able) < 2:
+            raise Miss
+        wrong, right = (self._pointer.reference(phrasing, able, plain=True) for _ in range(2))
+        if set(wrong.entities) & set(right.entities):
+            raise Miss
+        pattern = random.choice(self._scene.manner.correct)
+        said = pattern.replace("{wrong}", wrong.text).replace("{right}", right.text)
+        right = replace(right, text=said, how="corrected")
+        clause = self._clauses.filled(phrasing, able, right)
+        return self._resolver.commands([clause], clause.text, None)
+
+    def follow_up(self) -> Case:
+        """A sentence that refers to the command before it."""
+        clause = self._clauses.clause()
+        first = self._case(clause)
+        if first.commands != 1:
+            raise Miss
+        reference = clause.targets[0]
+        phrase = self._resolver.phrase(reference, first.candidates)
+        spoken = next(one for one in first.candidates.targets if one.target.phrase == phrase)
+        follow = self._follow(clause, reference)
+        before = Before(first.output, (spoken,))
+        return self._resolver.commands(
+            [follow], follow.text, first.area, before=before, how="follow-up"
+        )
+
+    def cancelled(self) -> Case:
+        """A command that is called off before it ends."""
+        clause = self._clauses.clause()
+        text = clause.text + self._scene.random.choice(self._scene.manner.cancel)
+        return self._resolver.refusal(text, "none cancelled", clause.phrasing.style)
+
+    def _follow(self, clause: Clause, reference: Reference) -> Clause:
+        """A clause that can come after another one about a thing."""
+        random = self._scene.random
+        for _ in range(_FOLLOWS):
+            entry = random.choice(self._scene.manner.follow_up)
+            template = random.choice(entry.say)
+            try:
+                if entry.deed is None:
+                    return self._clauses.same_action(clause, template)
+                return self._clauses.same_target(entry.deed, template, reference)
+            except Miss:
+                continue
+        raise Miss
+
+    def _case(self, clause: Clause) -> Case:
+        area = self._scene.speaker_of(clause.targets[0])
+        return self._resolver.commands([clause], clause.text, area)

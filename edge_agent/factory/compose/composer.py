@@ -1,0 +1,73 @@
+"""The composer: every sort of sentence that can be made for one home, by its name."""
+
+from collections.abc import Callable, Mapping, Sequence
+from random import Random
+
+from edge_agent.core.registry import Registry
+from edge_agent.errors import FactoryError
+from edge_agent.factory.bank import Bank
+from edge_agent.factory.compose.case import Case
+from edge_agent.factory.compose.clauses import Clauses
+from edge_agent.factory.compose.commands import Commands
+from edge_agent.factory.compose.fitting import Repertoire
+from edge_agent.factory.compose.negatives import Negatives
+from edge_agent.factory.compose.pointing import Pointer
+from edge_agent.factory.compose.questions import Questions
+from edge_agent.factory.compose.resolving import Resolver
+from edge_agent.factory.compose.scene import Scene
+from edge_agent.factory.refer import Synonyms
+
+
+class Composer:
+    """Composes cases for one registry."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        bank: Bank,
+        synonyms: Synonyms,
+        items: Sequence[str],
+        strangers: Sequence[str],
+        random: Random,
+    ) -> None:
+        """Indexes the registry.
+
+        Args:
+            registry: The home or car.
+            bank: The phrasings that may be used.
+            synonyms: Other nouns for kinds and rooms.
+            items: What people put on lists.
+            strangers: Names of things of other homes.
+            random: What decides.
+        """
+        scene = Scene(registry, bank.manner, synonyms, items, random)
+        repertoire = Repertoire(bank, scene.by_kind)
+        pointer = Pointer(scene)
+        clauses = Clauses(scene, repertoire, pointer)
+        resolver = Resolver(scene)
+        commands = Commands(scene, repertoire, pointer, clauses, resolver)
+        questions = Questions(scene, repertoire, pointer, resolver)
+        negatives = Negatives(scene, repertoire, pointer, clauses, resolver, strangers)
+        self._sorts: Mapping[str, Callable[[], Case]] = {
+            "command": commands.command,
+            "several": commands.several,
+            "timed": commands.timed,
+            "conditional": commands.conditional,
+            "corrected": commands.corrected,
+            "follow_up": commands.follow_up,
+            "cancelled": commands.cancelled,
+            "question": questions.question,
+            "nothing": negatives.nothing,
+            "absent": negatives.absent,
+        }
+
+    def compose(self, sort: str) -> Case:
+        """A sentence of a sort.
+
+        Raises:
+            Miss: What was drawn does not fit this home; another try may.
+            FactoryError: There is no such sort; the text lists the legal ones.
+        """
+        if sort not in self._sorts:
+            raise FactoryError(f"sentence {sort!r}; legal: {', '.join(self._sorts)}")
+        return self._sorts[sort]()

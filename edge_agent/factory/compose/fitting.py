@@ -1,0 +1,166 @@
+"""Which phrasings fit which things of a home: what can be done, asked and tested there.
+
+Knows no words: a phrasing is told by its placeholders, a thing by its capabilities.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+
+from edge_agent.core.entity import Attribute, Capability, Choice, Entity, Kind, Range, Reading, Text
+from edge_agent.factory.bank import Bank, Phrasing
+from edge_agent.factory.compose.case import Miss
+
+SHADES = (Kind.BLIND, Kind.CURTAIN, Kind.SHUTTER, Kind.SHADE)
+"""Kinds that serve the same wish: "the sun is in my eyes"."""
+NAMED_ONLY = frozenset(
+    {Kind.SENSOR, Kind.TRACKER, Kind.BUTTON, Kind.NUMBER, Kind.SELECT, Kind.TEXT, Kind.SIGNAL}
+)
+"""Kinds that are spoken of by name only."""
+_NUMERIC = frozenset({"{number}", "+", "-", "+{number}", "-{number}", "minimum", "maximum"})
+_MOST_OPTIONS = 12
+"""The daemon offers no more options of one thing to a question or a condition."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """Phrasings that mean the same, with the things of this home that they can be said of."""
+
+    phrasings: Sequence[Phrasing]
+    able: Sequence[Entity]
+
+
+class Repertoire:
+    """What of a bank can be said in one home."""
+
+    def __init__(self, bank: Bank, by_kind: Mapping[Kind, Sequence[Entity]]) -> None:
+        """Sorts the phrasings by what they mean.
+
+        Args:
+            bank: The phrasings that may be used.
+            by_kind: The things of the home.
+        """
+        self._by_kind = by_kind
+        self.commands = self._possible(bank, lambda one: one.do is not None)
+        self.asks = self._possible(bank, lambda one: one.ask is not None)
+        self.nothing: dict[str, list[Phrasing]] = defaultdict(list)
+        """Sentences after which nothing may be done, by their class."""
+        for phrasing in bank.phrasings:
+            if phrasing.none is not None:
+                self.nothing[phrasing.none].append(phrasing)
+        # Rare wishes come up more often than their share, or they would hardly be learnt.
+        self._weights = [(len(one.phrasings) * len(one.able)) ** 0.4 for one in self.commands]
+        self._nothing_weights = [len(phrasings) ** 0.5 for phrasings in self.nothing.values()]
+
+    def a_command(self, random: Random) -> Meaning:
+        """A wish that something here can fulfil."""
+        if not self.commands:
+            raise Miss
+        return random.choices(self.commands, self._weights)[0]
+
+    def a_targeted_command(self, random: Random) -> tuple[Phrasing, Sequence[Entity]]:
+        """A phrasing that names one thing or several, with those that can do it."""
+        if not self.commands:
+            raise Miss
+        meaning = random.choice(self.commands)
+        targeted = [one for one in meaning.phrasings if "target" in one.places]
+        phrasing = random.choice(targeted or meaning.phrasings)
+        if "target" not in phrasing.places:
+            raise Miss
+        return phrasing, meaning.able
+
+    def a_question(self, random: Random) -> tuple[Phrasing, Sequence[Entity]]:
+        """A phrasing that asks, with the things that it may be asked of."""
+        if not self.asks:
+            raise Miss
+        meaning = random.choice(self.asks)
+        return random.choice(meaning.phrasings), meaning.able
+
+    def a_negative(self, random: Random) -> Phrasing:
+        """A sentence after which nothing may be done."""
+        if not self.nothing:
+            raise Miss
+        sort = random.choices(list(self.nothing), self._nothing_weights)[0]
+        return random.choice(self.nothing[sort])
+
+    def _possible(self, bank: Bank, wanted: Callable[[Phrasing], bool]) -> Sequence[Meaning]:
+        groups: dict[object, list[Phrasing]] = defaultdict(list)
+        for one in bank.phrasings:
+            if wanted(one):
+                key = (one.do, one.ask, one.attribute, one.value, one.kinds, one.named)
+                groups[key].append(one)
+        found = []
+        for phrasings in groups.values():
+            able = [entity for entity in self._of(phrasings[0]) if can(entity, phrasings[0])]
+            if able:
+                found.append(Meaning(phrasings, able))
+        return found
+
+    def _of(self, phrasing: Phrasing) -> Iterable[Entity]:
+        kinds = phrasing.kinds
+        if set(kinds) <= set(SHADES) and not any(self._by_kind.get(kind) for kind in kinds):
+            kinds = SHADES
+        for kind in kinds:
+            for entity in self._by_kind.get(kind, ()):
+                if phrasing.suits(entity.names):
+                    yield entity
+
+
+def can(entity: Entity, phrasing: Phrasing) -> bool:
+    """Whether a thing can do, or be asked, what a phrasing says."""
+    if phrasing.do is None:
+        return asked(entity, phrasing) is not None
+    attribute, value = phrasing.do
+    capability = entity.capability(attribute)
+    if capability is None or not capability.settable:
+        return False
+    domain = capability.domain
+    if value in _NUMERIC:
+        return isinstance(domain, Range)
+    if value == "{option}":
+        return isinstance(domain, Choice)
+    if value == "{text}":
+        return isinstance(domain, Text)
+    if value == "toggle":
+        return attribute == Attribute.POWER
+    if isinstance(domain, Range):
+        number = literal(value)
+        return number is not None and number in domain
+    return isinstance(domain, Choice) and value in domain.options
+
+
+def literal(value: str) -> float | None:
+    """The number that the bank itself writes, where the words say it: "halfway" is 50."""
+    try:
+        return float(value)
+    except ValueError:
+        return None
+
+
+def asked(entity: Entity, phrasing: Phrasing) -> Capability | None:
+    """The capability that a question is about; None where the thing has no answer."""
+    capability = readable(entity, phrasing.attribute or "")
+    if capability is None:
+        return None
+    if phrasing.value is not None and not can_be(capability, phrasing.value):
+        return None
+    if phrasing.ask in {"above", "below"} and not isinstance(capability.domain, Range | Reading):
+        return None
+    return capability
+
+
+def readable(entity: Entity, attribute: str) -> Capability | None:
+    """The capability with this attribute, if its value is known."""
+    capability = entity.capability(attribute)
+    return capability if capability is not None and capability.readable else None
+
+
+def can_be(capability: Capability, value: str) -> bool:
+    """Whether it can be tested for a value, as the bank writes it."""
+    if value == "{number}":
+        return isinstance(capability.domain, Range | Reading)
+    if value == "{option}":
+        return isinstance(capability.domain, Choice)
+    options = capability.domain.options if isinstance(capability.domain, Choice) else ()
+    return value in options[:_MOST_OPTIONS]

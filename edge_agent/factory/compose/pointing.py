@@ -1,0 +1,229 @@
+"""Puts words for a thing, a room or "here" into a phrasing, and says what they stand for.
+
+Knows placeholders and how people refer; no values and no verbs.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edge_agent.core.entity import Area, Attribute, Capability, Entity, Kind
+from edge_agent.core.names import fold
+from edge_agent.factory.bank import Phrasing
+from edge_agent.factory.compose.case import Miss
+from edge_agent.factory.compose.fitting import NAMED_ONLY, SHADES
+from edge_agent.factory.compose.scene import Scene
+from edge_agent.factory.refer import Reference, kind_phrases
+from edge_agent.language.wording import kind_words
+
+_SEVERAL = frozenset({Kind.LIGHT, Kind.WINDOW, Kind.MIRROR, *SHADES})
+"""Kinds that come in numbers: an unnamed one is written in the plural."""
+_OF_ROOMS = frozenset({Attribute.TEMPERATURE, Attribute.CURRENT_TEMPERATURE, "humidity"})
+"""What may be asked of a room."""
+_PLACE = re.compile(r"\{([^{}]*)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Pointed:
+    """A sentence with its target, area or place put in, and what it is about."""
+
+    text: str
+    reference: Reference
+
+
+class Pointer:
+    """Refers to things of one home within a phrasing."""
+
+    def __init__(self, scene: Scene) -> None:
+        """Points at what is in a scene."""
+        self._scene = scene
+
+    def reference(
+        self, phrasing: Phrasing, able: Sequence[Entity], *, plain: bool = False
+    ) -> Reference:
+        """Words for something that can do what a phrasing says.
+
+        Args:
+            phrasing: Has a target.
+            able: The things that can do it.
+            plain: Whether nothing is excepted.
+        """
+        scene, random, refer = self._scene, self._scene.random, self._scene.referrer
+        if not able:
+            raise Miss
+        entity = random.choice(able)
+        kind, area = entity.kind, scene.area_of(entity)
+        many = "target:many" in phrasing.places
+        roll = random.random()
+        by_name = phrasing.named or "target:one" in phrasing.places or not _is_counted(entity)
+        if by_name or roll < 0.52:
+            if many:
+                raise Miss
+            return refer.to_name(entity, area if random.random() < 0.3 else None)
+        if roll < 0.62 and not many:
+            same = [other for other in able if other.kind is kind]
+            return refer.to_kind(kind, same, area, plural=random.random() >= 0.7)
+        if roll < 0.82 and area is not None:
+            there = scene.of(kind, area)
+            if kind is Kind.LIGHT and roll < 0.64 and phrasing.do is not None and not many:
+                return refer.to_room(area, there)
+            plural = many or len(there) > 1 or random.random() < 0.2
+            return refer.to_place(kind, there, area, plural=plural)
+        floor = scene.registry.floors.get(area.floor) if area is not None and area.floor else None
+        if roll < 0.88 and floor is not None:
+            on = {one.id for one in scene.registry.areas.values() if one.floor == floor.id}
+            there = [other for other in scene.of(kind) if other.area in on]
+            return refer.to_place(kind, there, floor, plural=True)
+        return self._all(kind, plain=plain)
+
+    def _all(self, kind: Kind, *, plain: bool) -> Reference:
+        """Write "all the lights", with an exception now and then."""
+        random, refer, manner = self._scene.random, self._scene.referrer, self._scene.manner
+        free = [other for other in self._scene.of(kind) if not other.security]
+        if len(free) < 2:
+            raise Miss
+        whole = refer.to_all(kind, free, manner.all)
+        if random.random() < 0.3 and not plain:
+            return refer.but(whole, self._part_of(free), manner.except_)
+        return whole
+
+    def _part_of(self, members: Sequence[Entity]) -> Reference:
+        random, refer = self._scene.random, self._scene.referrer
+        entity = random.choice(members)
+        area = self._scene.area_of(entity)
+        if area is not None and random.random() < 0.4:
+            there = [other for other in members if other.area == area.id]
+            if len(there) < len(members):
+                return refer.to_place(entity.kind, there, area, plural=len(there) > 1)
+        return refer.to_name(entity, None)
+
+    def point(
+        self,
+        text: str,
+        able: Sequence[Entity],
+        *,
+        asked: Capability | None = None,
+        named: bool = False,
+        here: bool = False,
+    ) -> Pointed:
+        """A sentence about one of some things, by its target or by where it is.
+
+        Args:
+            text: The sentence with its placeholders.
+            able: What it may be about.
+            asked: What is asked of it; None in a command.
+            named: Whether the thing is written by its name, though the sentence has none.
+            here: Whether it must be where the speaker is, unless the sentence says where.
+        """
+        entity = self._scene.random.choice(able)
+        target = next((one for one in _places(text) if one.startswith("target")), None)
+        if target is None:
+            return self._implied(text, entity, asked, named=named, here=here)
+        area = self._scene.area_of(entity)
+        refer = self._scene.referrer
+        one = target == "target:one" or area is None or not _is_counted(entity)
+        if not one and area is not None and self._scene.random.random() < 0.2:
+            there = self._scene.of(entity.kind, area)
+            reference = refer.to_place(entity.kind, there, area, plural=len(there) > 1)
+        else:
+            reference = refer.to_name(entity, None)
+        return Pointed(self.place(put(text, reference)), reference)
+
+    def _implied(
+        self, text: str, entity: Entity, asked: Capability | None, *, named: bool, here: bool
+    ) -> Pointed:
+        """A sentence that names no thing, only a place or none: its kind is meant."""
+        scene, random, refer = self._scene, self._scene.random, self._scene.referrer
+        area = scene.area_of(entity)
+        of_room = asked is not None and asked.attribute in _OF_ROOMS and area is not None
+        if "{area}" in text and area is None:
+            raise Miss
+        said = "{area}" in text or (
+            "{place}" in text and area is not None and random.random() < 0.6
+        )
+        there: Area | None = None
+        if said and area is not None:
+            words, known = refer.area_phrase(area) if "{area}" in text else refer.place_phrase(area)
+            text = " ".join(text.replace("{area}", words).replace("{place}", words).split())
+            prefix, there = f"{known} ", area
+        else:
+            at = area if here or random.random() < 0.7 else None
+            text = self.here(text)
+            prefix = f"{fold(at.name)} " if of_room and at is not None else ""
+            scene.speaker = there = at
+        if named or entity.kind in NAMED_ONLY:
+            names = tuple(fold(name) for name in entity.names)
+            return Pointed(text, Reference(text, (entity.id,), names, how="implied"))
+        plural = entity.kind in _SEVERAL
+        phrases = kind_phrases(prefix, entity.kind, plural=plural)
+        if of_room and prefix:
+            phrases = (prefix.strip(), *phrases)
+        ids = tuple(one.id for one in scene.of(entity.kind, there))
+        return Pointed(text, Reference(text, ids, phrases, plural, "implied"))
+
+    def point_at_several(self, text: str, able: Sequence[Entity]) -> Pointed:
+        """A sentence about several things of a kind, everywhere or in one place."""
+        scene, random, refer = self._scene, self._scene.random, self._scene.referrer
+        entity = random.choice(able)
+        if not _is_counted(entity):
+            raise Miss
+        area, kind = scene.area_of(entity), entity.kind
+        nouns = [plural for _, plural in kind_words(kind)]
+        noun = nouns[0] if random.random() < 0.85 else random.choice(nouns)
+        there, prefix, said = scene.of(kind), "", noun
+        if area is not None and random.random() < 0.3 and "{place}" not in text:
+            words, known = refer.place_phrase(area)
+            there, prefix = scene.of(kind, area), f"{known} "
+            said = f"{known} {noun}" if random.random() < 0.4 else f"{noun} {words}"
+        elif area is not None and "{place}" in text and random.random() < 0.4:
+            words, known = refer.place_phrase(area)
+            there, prefix = scene.of(kind, area), f"{known} "
+            text = text.replace("{place}", words)
+        text = text.replace("{place}", "")
+        for place in _places(text):
+            if place == "target:plural":
+                text = text.replace("{target:plural}", said)
+            elif place.startswith("target"):
+                words = f"the {said}" if random.random() < 0.7 else said
+                text = text.replace(f"{{{place}}}", words)
+        ids = tuple(one.id for one in there)
+        phrases = (f"{prefix}{noun}", *(f"{prefix}{other}" for other in nouns))
+        reference = Reference(said, ids, phrases, plural=True, how="plural")
+        return Pointed(" ".join(text.split()), reference)
+
+    def here(self, text: str) -> str:
+        """A sentence whose places are "in here", or left out, and whose areas are any."""
+        return self.place(
+            text, self._scene.random.choice(("in here", "here", "", "", "in this room"))
+        )
+
+    def place(self, text: str, words: str = "") -> str:
+        """A sentence with these words for its places, and any areas for its areas."""
+        if "{area}" in text:
+            area = self._scene.an_area()
+            text = text.replace("{area}", self._scene.referrer.area_phrase(area)[0])
+        return " ".join(text.replace("{place}", words).split())
+
+
+def put(text: str, reference: Reference) -> str:
+    """A sentence with words for its target; a Miss where their number does not fit."""
+    for place in _places(text):
+        if place == "target:plural":
+            bare = reference.text.removeprefix("the ").removeprefix("all ")
+            text = text.replace("{target:plural}", bare)
+        elif place.startswith("target"):
+            if (place == "target:one" and reference.plural) or (
+                place == "target:many" and not reference.plural
+            ):
+                raise Miss
+            text = text.replace(f"{{{place}}}", reference.text)
+    return text
+
+
+def _is_counted(entity: Entity) -> bool:
+    """Whether people speak of such things by their kind, and not by name only."""
+    return not (entity.diagnostic or entity.kind in NAMED_ONLY)
+
+
+def _places(text: str) -> Sequence[str]:
+    return _PLACE.findall(text)
