@@ -27,6 +27,11 @@ FLOORS: Mapping[Risk, float] = MappingProxyType(
     {Risk.COMFORT: 0.5, Risk.CAUTION: 0.6, Risk.SECURITY: 0.75}
 )
 """Confidence that is asked for at least: who is less sure than this asks, whatever was measured."""
+ACTED_AT_LEAST: Mapping[Risk, float] = MappingProxyType(
+    {Risk.COMFORT: 0.8, Risk.CAUTION: 0.7, Risk.SECURITY: 0.6}
+)
+"""Share of the rightly understood commands that are carried out whatever the limits say: a few
+sentences that nobody could tell from a command must not make the daemon ask about everything."""
 _WRONG_SECURITY = 0.002
 """Share of the security commands that may go wrong, of those that are carried out."""
 _LEAST = 50
@@ -152,7 +157,7 @@ def calibrate(judged: Sequence[Judged]) -> Calibration:
     """Confidences and thresholds for a model, from sentences that it was not trained on.
 
     The confidence from which a plan is carried out is the lowest one that keeps false actions
-    within `LIMITS`, and never below `FLOORS`.
+    within `LIMITS`, as far as `ACTED_AT_LEAST` lets it, and never below `FLOORS`.
 
     Raises:
         FactoryError: There is too little to learn from.
@@ -162,15 +167,7 @@ def calibrate(judged: Sequence[Judged]) -> Calibration:
     loose = Calibration(bias, weight, dict.fromkeys(Risk, 0.0), 0.0)
     acting = [one for one in judged if verdict(one, loose) is Verdict.ACTED]
     idle = sum(one.meant is not Sort.PLAN for one in judged)
-    act = {}
-    for risk in Risk:
-        of_class = [one for one in acting if one.risk is risk]
-        false = [confidence(one.score, loose) for one in of_class if one.meant is not Sort.PLAN]
-        threshold = _threshold(false, int(LIMITS[risk] * idle))
-        if risk is Risk.SECURITY:
-            wrong = [confidence(one.score, loose) for one in of_class if not one.right]
-            threshold = max(threshold, _threshold(wrong, int(_WRONG_SECURITY * len(of_class))))
-        act[risk] = round(min(max(threshold, FLOORS[risk]), 0.9999), 4)
+    act = {risk: _needed(risk, acting, idle, loose) for risk in Risk}
     order = list(Risk)
     for milder, stricter in pairwise(order):
         act[stricter] = max(act[stricter], act[milder])
@@ -178,14 +175,26 @@ def calibrate(judged: Sequence[Judged]) -> Calibration:
     return Calibration(bias, weight, act, min(ask, *act.values()))
 
 
+def _needed(risk: Risk, acting: Sequence[Judged], idle: int, loose: Calibration) -> float:
+    """The confidence that commands of one risk class need."""
+    of_class = [(one, confidence(one.score, loose)) for one in acting if one.risk is risk]
+    false = [sure for one, sure in of_class if one.meant is not Sort.PLAN]
+    needed = _threshold(false, int(LIMITS[risk] * idle))
+    if risk is Risk.SECURITY:
+        wrong = [sure for one, sure in of_class if not one.right]
+        needed = max(needed, _threshold(wrong, int(_WRONG_SECURITY * len(of_class))))
+    right = sorted(sure for one, sure in of_class if one.right)
+    if right:
+        needed = min(needed, right[int((1 - ACTED_AT_LEAST[risk]) * len(right))])
+    return round(min(max(needed, FLOORS[risk]), 1.0), 6)
+
+
 def _threshold(wrong: Sequence[float], allowed: int) -> float:
     """The confidence that all but `allowed` of the wrong readings stay below."""
     ordered = sorted(wrong, reverse=True)
     if len(ordered) <= allowed:
         return 0.0
-    # Halfway, in evidence, from the first that must not act to certainty would be safer still,
-    # but costs right commands; a hair above it is what was measured.
-    return ordered[allowed] + 1e-4
+    return ordered[allowed] + 2e-6  # thresholds are rounded to six digits
 
 
 def _ask(judged: Sequence[Judged], calibration: Calibration) -> float:

@@ -7,6 +7,7 @@ computed as one batch. It does not know what the sentences are, nor what is righ
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Generic, Self, TypeVar
 
@@ -31,6 +32,7 @@ from edge_agent.slm.tokenizer import Tokenizer
 
 LANES = 8
 _SLOTS = 1024
+_PHRASES = 300_000
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
@@ -129,46 +131,47 @@ def _attend(q: Tensor, cache: Tensor, visible: Tensor) -> Tensor:
 
 
 class _Batcher:
-    """Lets several threads step through one network together."""
+    """Lets several threads step through one network together.
+
+    One thread alone computes, the one that serves: PyTorch keeps a pool of threads for each
+    thread that computes, and several pools on one processor are in each other's way.
+    """
 
     def __init__(self, network: Network) -> None:
         self.network = network
-        self._turn = threading.Condition()
-        self._active = 0
+        self.change = threading.Condition()
+        """Notified whenever a step is wanted or done, or a thread has ended."""
+        self.active = 0
+        """Threads that are reading."""
         self._waiting: list[Feed] = []
         self._found: dict[int, NDArray[np.float32] | Exception] = {}
 
-    def enter(self) -> None:
-        with self._turn:
-            self._active += 1
-
-    def leave(self) -> None:
-        with self._turn:
-            self._active -= 1
-            self._run_if_all_wait()
-
     def step(self, feed: Feed) -> NDArray[np.float32]:
         """The logits of a feed; waits until every thread that reads has one."""
-        with self._turn:
+        with self.change:
             self._waiting.append(feed)
-            self._run_if_all_wait()
+            self.change.notify_all()
             while feed.lane not in self._found:
-                self._turn.wait()
+                self.change.wait()
             found = self._found.pop(feed.lane)
         if isinstance(found, Exception):
             raise found
         return found
 
-    def _run_if_all_wait(self) -> None:
-        if not self._waiting or len(self._waiting) < self._active:
-            return
-        feeds, self._waiting = self._waiting, []
-        try:
-            logits: Sequence[NDArray[np.float32] | Exception] = self.network.run(feeds)
-        except Exception as error:
-            logits = [error] * len(feeds)  # every thread has to hear of it, or it waits for ever
-        self._found.update((feed.lane, row) for feed, row in zip(feeds, logits, strict=True))
-        self._turn.notify_all()
+    def serve(self, enough: Callable[[], bool]) -> None:
+        """Computes steps until there is enough; `change` must be held."""
+        while not enough():
+            if not self._waiting or len(self._waiting) < self.active:
+                self.change.wait()
+                continue
+            feeds, self._waiting = self._waiting, []
+            try:
+                logits: Sequence[NDArray[np.float32] | Exception] = self.network.run(feeds)
+            except Exception as error:
+                # Every thread has to hear of it, or it waits for ever.
+                logits = [error] * len(feeds)
+            self._found.update((feed.lane, row) for feed, row in zip(feeds, logits, strict=True))
+            self.change.notify_all()
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +216,25 @@ class Lane:
         """There is nothing to compile."""
 
 
+class _Remembering(TokenModel):
+    """A language model that encodes the phrases of a grammar once: homes say them again and again.
+
+    They are the same in every lane, so the lanes share what they remember.
+    """
+
+    def __init__(self, model: Model, known: dict[str, Sequence[int]]) -> None:
+        super().__init__(model)
+        self._known = known
+
+    def encode(self, text: str, /) -> Sequence[int]:
+        found = self._known.get(text)
+        if found is None:
+            if len(self._known) > _PHRASES:
+                self._known.clear()
+            found = self._known[text] = super().encode(text)
+        return found
+
+
 class Engine:
     """A model that reads many sentences quickly, each exactly as the daemon would."""
 
@@ -234,8 +256,9 @@ class Engine:
         self.usage = usage
         network = Network(shape, weights, lanes=lanes, device=device, dtype=dtype)
         self._batcher = _Batcher(network)
+        known: dict[str, Sequence[int]] = {}
         self.models: tuple[TokenModel, ...] = tuple(
-            TokenModel(Model(name, path, "", {}, tokenizer, Lane(number, self._batcher)))
+            _Remembering(Model(name, path, "", {}, tokenizer, Lane(number, self._batcher)), known)
             for number in range(lanes)
         )
         """The language model of each lane, as the interpreter wants it."""
@@ -317,25 +340,25 @@ class _Work(Generic[_T, _R]):
         self._items = items
         self._read = read
         self._batcher = batcher
-        self._change = threading.Condition()
         self._found: dict[int, _R] = {}
         self._failed: Exception | None = None
         self._stopped = False
-        self._running = 0
+        self._taking = threading.Lock()  # making an item takes its time, computing goes on
         self._threads: list[threading.Thread] = []
 
     def start(self, reader: Interpreter) -> None:
         """Begin to take items with one more reader."""
-        self._batcher.enter()
-        with self._change:
-            self._running += 1
+        with self._batcher.change:
+            self._batcher.active += 1
         thread = threading.Thread(target=self._run, args=(reader,), daemon=True)
         self._threads.append(thread)
         thread.start()
 
     def stop(self) -> None:
         """Begin no further item, and wait for those that were begun."""
-        self._stopped = True
+        with self._batcher.change:
+            self._stopped = True
+            self._batcher.serve(lambda: not self._batcher.active)
         for thread in self._threads:
             thread.join()
 
@@ -343,9 +366,8 @@ class _Work(Generic[_T, _R]):
         """What was read, in order."""
         index = 0
         while True:
-            with self._change:
-                while index not in self._found and self._failed is None and self._running:
-                    self._change.wait()
+            with self._batcher.change:
+                self._batcher.serve(partial(self._is_decided, index))
                 if self._failed is not None:
                     raise self._failed
                 if index not in self._found:
@@ -354,25 +376,29 @@ class _Work(Generic[_T, _R]):
             yield found
             index += 1
 
+    def _is_decided(self, index: int) -> bool:
+        over = self._failed is not None or not self._batcher.active
+        return over or index in self._found
+
     def _run(self, reader: Interpreter) -> None:
+        change = self._batcher.change
         try:
             while (job := self._next()) is not None:
                 index, item = job
                 found = self._read(reader, item)
-                with self._change:
+                with change:
                     self._found[index] = found
-                    self._change.notify_all()
+                    change.notify_all()
         except Exception as error:
-            with self._change:
+            with change:
                 self._failed = self._failed or error
         finally:
-            self._batcher.leave()
-            with self._change:
-                self._running -= 1
-                self._change.notify_all()
+            with change:
+                self._batcher.active -= 1
+                change.notify_all()
 
     def _next(self) -> tuple[int, _T] | None:
-        with self._change:
+        with self._taking:
             if self._stopped or self._failed is not None:
                 return None
             return next(self._items, None)

@@ -13,6 +13,7 @@ from edge_agent.core.entity import Risk
 from edge_agent.core.registry import Registry
 from edge_agent.errors import FactoryError
 from edge_agent.factory.calibrate import (
+    ACTED_AT_LEAST,
     LIMITS,
     Share,
     calibrate,
@@ -249,15 +250,28 @@ def test_the_fit_finds_the_odds_that_made_the_readings(readings) -> None:
     assert calibration_error(reliability(readings, naive)) > 0.1
 
 
-def test_thresholds_keep_false_actions_within_their_limits(readings) -> None:
-    found = calibrate(readings)
-    idle = [one for one in readings if one.meant is not Sort.PLAN]
+def test_thresholds_keep_false_actions_within_their_limits() -> None:
+    rng = np.random.default_rng(5)
+    found = []
+    for number in range(3000):
+        nothing = number % 3 == 0
+        risk = Risk.SECURITY if number % 5 == 0 else Risk.COMFORT
+        score = -rng.exponential(0.5) - (rng.uniform(1.0, 9.0) if nothing else 0.0)
+        meant = Sort.REFUSAL if nothing else Sort.PLAN
+        found.append(reading(float(score), right=not nothing, meant=meant, risk=risk))
+    fitted = calibrate(found)
+    idle = [one for one in found if one.meant is not Sort.PLAN]
     for risk in (Risk.COMFORT, Risk.SECURITY):
-        false = [one for one in idle if one.risk is risk and verdict(one, found) is Verdict.ACTED]
+        false = [one for one in idle if one.risk is risk and verdict(one, fitted) is Verdict.ACTED]
         assert len(false) <= LIMITS[risk] * len(idle)
-    acted = [one for one in readings if verdict(one, found) is Verdict.ACTED]
-    assert len(acted) > 50
-    assert found.ask <= found.act[Risk.COMFORT] <= found.act[Risk.SECURITY]
+    assert fitted.ask <= fitted.act[Risk.COMFORT] <= fitted.act[Risk.SECURITY]
+
+
+def test_what_cannot_be_told_apart_does_not_stop_everything(readings) -> None:
+    fitted = calibrate(readings)
+    right = [one for one in readings if one.right and one.risk is Risk.COMFORT]
+    acted = [one for one in right if verdict(one, fitted) is Verdict.ACTED]
+    assert len(acted) >= (ACTED_AT_LEAST[Risk.COMFORT] - 0.001) * len(right)
 
 
 def test_a_fit_wants_right_and_wrong_readings() -> None:
