@@ -174,13 +174,14 @@ class Build:
         Raises:
             EdgeAgentError: A stage cannot be done; what was done before is kept.
         """
-        names = [stage.name for stage in self.plan]
+        wanted = [stage for stage in self.plan if stage.wanted(self.shop)]
+        names = [stage.name for stage in wanted]
         if until is not None and until not in names:
             raise FactoryError(f"stage {until!r}; legal: {', '.join(names)}")
         make_folder(self.shop.work)
-        wanted = [stage for stage in self.plan if stage.wanted(self.shop)]
+        self._check_work()
         for stage in self.plan:
-            if stage not in wanted:
+            if stage.name not in names:
                 _put_aside(self.shop.folder(stage.name))
         records: list[Record] = []
         digests: dict[str, str] = {}
@@ -192,6 +193,16 @@ class Build:
                 break
         self.say(table(records))
         return records
+
+    def _check_work(self) -> None:
+        """Two sorts of build in one folder would take each other's results for their own."""
+        ours = {stage.name for stage in self.plan}
+        for stage in (*STAGES, *ADAPTING):
+            if stage.name not in ours and self.shop.folder(stage.name).exists():
+                raise FactoryError(
+                    f"{self.shop.work}: holds {stage.name!r} of another sort of build; "
+                    "legal is a work folder for each"
+                )
 
     def _digest(self, stage: Stage, before: Mapping[str, str]) -> str:
         told = {

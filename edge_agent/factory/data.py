@@ -5,7 +5,6 @@ Written in parallel by seeds and in one go; a run that was killed leaves no half
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TypeAlias
 
@@ -16,6 +15,7 @@ from edge_agent.errors import FactoryError
 from edge_agent.factory.bank import Split
 from edge_agent.factory.cases import WORLDS, cases, load_source
 from edge_agent.factory.packed import PackedWriter, vocabulary_name
+from edge_agent.factory.processes import spread
 from edge_agent.factory.vocabulary import TokenVocabulary
 from edge_agent.language.prompt import CANDIDATES, Context, Mark, Piece
 from edge_agent.slm.tokenizer import Tokenizer
@@ -86,8 +86,12 @@ def _write(job: tuple[Path, Split, int, int, MakeLines]) -> Path:
         partial.rename(path)
     except OSError as error:
         partial.unlink(missing_ok=True)
-        raise FactoryError(f"{path}: cannot be written: {error.strerror or error}") from error
+        raise _unwritable(path, error) from error
     return path
+
+
+def _unwritable(path: Path, error: OSError) -> FactoryError:
+    return FactoryError(f"{path}: cannot be written: {error.strerror or error}")
 
 
 def write_lines(
@@ -114,22 +118,20 @@ def write_lines(
         tell: Hears of each finished part.
 
     Raises:
-        FactoryError: The disk is full or the bank is wrong.
+        FactoryError: The disk is full, the bank is wrong, or a process was killed.
     """
-    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(directory, error) from error
     paths = [directory / f"{split}-{seed + part:05d}.jsonl" for part in range(parts)]
     jobs = [
         (path, split, seed + part, -(-count // parts), make)
         for part, path in enumerate(paths)
         if not path.exists()
     ]
-    if processes > 1 and len(jobs) > 1:
-        with get_context("spawn").Pool(processes) as pool:
-            for done, path in enumerate(pool.imap_unordered(_write, jobs), 1):
-                tell(f"{path.name} ({done}/{len(jobs)})")
-    else:
-        for done, job in enumerate(jobs, 1):
-            tell(f"{_write(job).name} ({done}/{len(jobs)})")
+    for done, (_, path) in enumerate(spread(_write, jobs, processes), 1):
+        tell(f"{path.name} ({done}/{len(jobs)})")
     return paths
 
 

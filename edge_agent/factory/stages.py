@@ -4,8 +4,6 @@ It does not know in which order they run, nor which are done; `build` does.
 """
 
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 
 import torch
@@ -23,6 +21,7 @@ from edge_agent.factory.export import Exported, Label, export_model
 from edge_agent.factory.firmware import bank_digest
 from edge_agent.factory.judge import Judged
 from edge_agent.factory.packed import vocabulary_name
+from edge_agent.factory.processes import spread
 from edge_agent.factory.prune import cut_vocabulary, prune
 from edge_agent.factory.report import summarise
 from edge_agent.factory.score import Engine
@@ -113,15 +112,9 @@ def packing(shop: Workshop) -> Result:
         if not (target := shop.folder("pack") / file.stem).exists()
     ]
     left_out = 0
-    if shop.processes > 1 and len(jobs) > 1:
-        with ProcessPoolExecutor(shop.processes, mp_context=get_context("spawn")) as pool:
-            for done, count in enumerate(pool.map(_pack, jobs), 1):
-                left_out += count
-                shop.tell(f"{jobs[done - 1][0].stem} ({done}/{len(jobs)})")
-    else:
-        for done, job in enumerate(jobs, 1):
-            left_out += _pack(job)
-            shop.tell(f"{job[0].stem} ({done}/{len(jobs)})")
+    for done, (job, count) in enumerate(spread(_pack, jobs, shop.processes), 1):
+        left_out += count
+        shop.tell(f"{job[0].stem} ({done}/{len(jobs)})")
     found = shop.packed(Split.TRAIN).meta
     return Result(
         figures={"examples": found.examples, "tokens": found.tokens, "too_long": left_out}

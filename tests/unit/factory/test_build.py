@@ -1,6 +1,8 @@
 """What the build does about stages, settings and kills; the stages are tried elsewhere."""
 
 import json
+import resource
+import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +12,12 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from edge_agent.errors import FactoryError
-from edge_agent.factory.build import SUMMARY, Build, Stage, read_record
+from edge_agent.factory.build import STAGES, Build, Stage, read_record
 from edge_agent.factory.cases import OWN
 from edge_agent.factory.firmware import Firmware, read_devices
+from edge_agent.factory.processes import spread
 from edge_agent.factory.recipe import FULL, QUICK, Recipe
-from edge_agent.factory.workshop import Result, Workshop
+from edge_agent.factory.workshop import SUMMARY, Result, Workshop, write_json
 
 CONFIGS = Path(__file__).parents[3] / "firmware_configs"
 
@@ -131,6 +134,41 @@ def test_a_work_folder_that_cannot_be_made_is_told(shop: Workshop, tmp_path: Pat
     (tmp_path / "file").write_text("")
     with pytest.raises(FactoryError, match="file/work: cannot be made"):
         Build(replace(shop, work=tmp_path / "file" / "work"), Diary().plan(), print).run()
+
+
+def test_two_sorts_of_build_do_not_share_a_folder(shop: Workshop) -> None:
+    shop.folder("adapt").mkdir(parents=True)
+    with pytest.raises(FactoryError, match="holds 'adapt' of another sort of build"):
+        Build(shop, STAGES, print).run()
+
+
+def test_a_stage_that_is_not_wanted_leaves_nothing_to_take(shop: Workshop) -> None:
+    diary = Diary()
+    Build(shop, diary.plan(), lambda _: None).run()
+    first, second = diary.plan()
+    Build(shop, (first, replace(second, wanted=lambda _: False)), lambda _: None).run()
+    assert not shop.folder("second").exists()
+    assert shop.folder("second.old").exists()
+
+
+def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
+    file = tmp_path / "record.json"
+    write_json(file, {"old": 1})
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    try:
+        with pytest.raises(FactoryError, match=r"record\.json: cannot be written: File too large"):
+            write_json(file, {"new": "x" * 1000})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert json.loads(file.read_text()) == {"old": 1}
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_process_that_is_killed_is_told() -> None:
+    assert sorted(spread(abs, (-1, -2, -3), 2)) == [(-3, 3), (-2, 2), (-1, 1)]
+    with pytest.raises(FactoryError, match="one of 2 processes was killed"):
+        list(spread(signal.raise_signal, (signal.SIGKILL, signal.SIGKILL), 2))
 
 
 def test_a_car_learns_its_own_signals_and_a_hub_homes() -> None:
