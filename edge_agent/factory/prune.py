@@ -196,8 +196,8 @@ def prune(
     if ffn != shape.hidden_dim:
         # Neurons are judged in the network that they will work in.
         activation = measure(shape, weights, examples, dtype).activation
-        shares = [float(loud.topk(ffn).values.sum() / loud.sum()) for loud in activation]
         shape, weights = cut_neurons(shape, weights, activation, ffn)
+        shares = [float(loud.topk(ffn).values.sum() / loud.sum()) for loud in activation]
         report["activation_kept"] = [round(share, 5) for share in shares]
     return shape, weights, report
 
