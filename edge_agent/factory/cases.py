@@ -144,7 +144,7 @@ def cases(
     bank = source.bank.of(split)
     if not bank.phrasings:
         raise FactoryError(f"the bank has no phrasings in the split {split}")
-    strangers: deque[str] = deque(maxlen=_STRANGERS)
+    strangers: deque[tuple[str, Kind]] = deque(maxlen=_STRANGERS)
     while True:
         sort = random.choices(list(worlds), list(worlds.values()))[0]
         size = devices or round(exp(random.uniform(log(5), log(200))))
@@ -159,7 +159,7 @@ def cases(
             case = _one(composer, random, mix)
             if case is not None:
                 yield case, world
-        names = [fold(entity.name) for entity in world.registry.entities.values()]
+        names = [(fold(one.name), one.kind) for one in world.registry.entities.values()]
         strangers.extend(random.sample(names, min(8, len(names))))
 
 

@@ -145,6 +145,19 @@ class Referrer:
         ids = tuple(entity.id for entity in lights)
         return Reference(self._articled(said), ids, (known,), True, "room")
 
+    def to_everything(
+        self, members: Sequence[Entity], area: Area | None, forms: Sequence[str]
+    ) -> Reference:
+        """Write "everything", or "everything in the kitchen"; never what secures the house."""
+        text = self._random.choice(forms)
+        if area is None or self._random.random() < 0.35:
+            ids = tuple(entity.id for entity in members)
+            return Reference(text, ids, ("everything",), True, "all")
+        words, known = self.place_phrase(area)
+        ids = tuple(entity.id for entity in members if entity.area == area.id)
+        text = f"{text} {words}" if self._random.random() < 0.8 else f"everything {words}"
+        return Reference(text, ids, (f"everything in {known}",), True, "all")
+
     def to_all(self, kind: Kind, members: Sequence[Entity], forms: Sequence[str]) -> Reference:
         """Write "all the lights"; never anything that secures the house."""
         form = self._random.choice(forms)

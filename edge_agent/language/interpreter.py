@@ -317,6 +317,7 @@ def left_out(text: str, plan: Plan, targets: Sequence[Spoken]) -> str | None:
                 planned.update(target.entities)
                 used.update(target.phrase.split())
         used.update(str(action.value).split())
+        used.update(action.attribute.split())
     for spoken in targets:
         phrase, entities = spoken.target.phrase, spoken.target.entities
         if phrase in _VERBS:

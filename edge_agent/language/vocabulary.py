@@ -9,6 +9,7 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import lru_cache
@@ -253,7 +254,7 @@ class Vocabulary:
         return scores
 
     def _alike(self, word: str) -> Iterable[tuple[str, float]]:
-        same = [(other, 0.5) for other in OTHER_WORDS.get(word, ()) if other in self._index]
+        same = [(other, 0.5) for other in _OTHER_STEMS.get(word, ()) if other in self._index]
         if word in self._index:
             return ((word, 1.0), *same)
         if same or len(word) < 4 or word in COMMON_WORDS:
@@ -276,7 +277,9 @@ class Vocabulary:
         if area is None or target.collective or len(target.entities) < 2:
             return spoken
         here = tuple(
-            entity for entity in target.entities if self.registry.entities[entity].area == area.id
+            entity
+            for entity in target.entities
+            if (known := self.registry.entities.get(entity)) and known.area == area.id
         )
         return replace(spoken, target=replace(target, entities=here)) if here else spoken
 
@@ -306,6 +309,7 @@ class Vocabulary:
             yield Spoken(
                 Target(phrase, tuple(everything), collective=True), words, question_only=True
             )
+            yield self._everything(phrase, {area.id})
 
     def _on_floor(self, floor: Floor, said: set[str]) -> Iterable[Spoken]:
         areas = {area.id for area in self.registry.areas.values() if area.floor == floor.id}
@@ -314,6 +318,18 @@ class Vocabulary:
             if members:
                 for name in floor.names:
                     yield from _kind_targets(f"{fold(name)} ", kind, members, said)
+        for name in floor.names:
+            yield self._everything(fold(name), areas)
+
+    def _everything(self, place: str, areas: AbstractSet[str]) -> Spoken:
+        phrase = f"everything in {place}"
+        members = tuple(
+            entity.id
+            for entities in self._by_kind.values()
+            for entity in entities
+            if entity.area in areas and not entity.security
+        )
+        return Spoken(Target(phrase, members, collective=True), tuple(phrase.split()))
 
     def _kinds(self, area: Area | None, said: set[str]) -> Iterable[Spoken]:
         for kind, entities in self._by_kind.items():
@@ -393,3 +409,7 @@ def stem(word: str) -> str:
     """A word without punctuation and plural, for comparing words of names and sentences."""
     word = "".join(char for char in word if char.isalnum())
     return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
+
+
+_OTHER_STEMS = {stem(word): {stem(other) for other in OTHER_WORDS[word]} for word in OTHER_WORDS}
+"""`OTHER_WORDS` as the index has words: "upstairs" is there without its s."""

@@ -96,13 +96,15 @@ class Clauses:
 
     def again(self, clause: Clause) -> Clause:
         """Another command for the same thing, which is called "it"."""
-        random, reference = self._scene.random, clause.targets[0]
-        members = self._scene.members(reference)
+        return self.again_of(clause.targets[0], done=clause.phrasing.do)
+
+    def again_of(self, reference: Reference, done: tuple[str, str] | None = None) -> Clause:
+        """A command for a thing that was named already, other than what was done to it."""
+        random, members = self._scene.random, self._scene.members(reference)
         others = [
             meaning.phrasings
             for meaning in self._repertoire.commands
-            if _could(members, meaning.phrasings[0])
-            and meaning.phrasings[0].do != clause.phrasing.do
+            if _could(members, meaning.phrasings[0]) and meaning.phrasings[0].do != done
         ]
         if not others:
             raise Miss

@@ -106,8 +106,12 @@ class Commands:
         number = sensor_number(attribute, random)
         if value == "{number}":
             test = test.replace("{number}", say_number(number, capability, random))
-        clause = self._clauses.clause(plain=True)
-        if random.random() < 0.4:
+        by_pronoun = random.random() < 0.3 and len(pointed.reference.entities) == 1
+        if by_pronoun:
+            clause = self._clauses.again_of(pointed.reference)
+        else:
+            clause = self._clauses.clause(plain=True)
+        if not by_pronoun and random.random() < 0.4:
             text = f"{clause.text} {test}"
         else:
             text = f"{test}{random.choice((' ', ', ', ' then '))}{clause.text}"

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from random import Random
 
+from edge_agent.core.entity import Kind
 from edge_agent.core.registry import Registry
 from edge_agent.errors import FactoryError
 from edge_agent.factory.bank import Bank
@@ -27,7 +28,7 @@ class Composer:
         bank: Bank,
         synonyms: Synonyms,
         items: Sequence[str],
-        strangers: Sequence[str],
+        strangers: Sequence[tuple[str, Kind]],
         random: Random,
     ) -> None:
         """Indexes the registry.

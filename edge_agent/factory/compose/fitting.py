@@ -49,8 +49,10 @@ class Repertoire:
         for phrasing in bank.phrasings:
             if phrasing.none is not None:
                 self.nothing[phrasing.none].append(phrasing)
-        # Rare wishes come up more often than their share, or they would hardly be learnt.
-        self._weights = [(len(one.phrasings) * len(one.able)) ** 0.4 for one in self.commands]
+        # A hundred lamps are not spoken of a hundred times as often as the one lock.
+        self._weights = [
+            len(one.phrasings) ** 0.5 * min(len(one.able), 4) ** 0.3 for one in self.commands
+        ]
         self._nothing_weights = [len(phrasings) ** 0.5 for phrasings in self.nothing.values()]
 
     def a_command(self, random: Random) -> Meaning:

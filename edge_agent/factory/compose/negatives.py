@@ -32,7 +32,7 @@ class Negatives:
         pointer: Pointer,
         clauses: Clauses,
         resolver: Resolver,
-        strangers: Sequence[str],
+        strangers: Sequence[tuple[str, Kind]],
     ) -> None:
         """Composes them of these parts; `strangers` are names of things of other homes."""
         self._scene = scene
@@ -73,8 +73,8 @@ class Negatives:
         known = {word for words in self._scene.referrer.words() for word in words}
         for _ in range(_TRIES):
             roll = self._scene.random.random()
-            if roll < 0.4 and self._strangers:
-                found = self._strange_name(known)
+            if (roll < 0.4 or kind is Kind.SCENE) and self._strangers:
+                found = self._strange_name(kind, known)
             elif roll < 0.75:
                 found = self._strange_room(kind, known)
             else:
@@ -83,13 +83,14 @@ class Negatives:
                 return found
         raise Miss
 
-    def _strange_name(self, known: set[str]) -> str | None:
+    def _strange_name(self, kind: Kind, known: set[str]) -> str | None:
         """The name of a thing of another home, if no word of it is known here."""
         random = self._scene.random
-        name = random.choice(self._strangers)
+        alike = [one for one in self._strangers if one[1] is kind]
+        name, _ = random.choice(alike if alike and random.random() < 0.7 else self._strangers)
         words = self._scene.referrer.specific(name)
-        alike = {other for word in known for other in OTHER_WORDS.get(word, ())}
-        if not words or not words.isdisjoint(known) or not words.isdisjoint(alike):
+        related = {other for word in known for other in OTHER_WORDS.get(word, ())}
+        if not words or not words.isdisjoint(known) or not words.isdisjoint(related):
             return None
         return f"the {name}" if random.random() < 0.6 else name
 

@@ -31,6 +31,10 @@ class Pointed:
     reference: Reference
 
 
+_SWITCHED = frozenset({Kind.LIGHT, Kind.SWITCH, Kind.OUTLET})
+_POWER = frozenset({("power", "on"), ("power", "off")})
+
+
 class Pointer:
     """Refers to things of one home within a phrasing."""
 
@@ -55,6 +59,8 @@ class Pointer:
         kind, area = entity.kind, scene.area_of(entity)
         many = "target:many" in phrasing.places
         roll = random.random()
+        if kind in _SWITCHED and phrasing.do in _POWER and roll < 0.06 and _is_counted(entity):
+            return refer.to_everything(scene.unguarded(), area, scene.manner.everything)
         by_name = phrasing.named or "target:one" in phrasing.places or not _is_counted(entity)
         if by_name or roll < 0.52:
             if many:

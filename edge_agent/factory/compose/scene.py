@@ -49,6 +49,10 @@ class Scene:
         found = self.by_kind.get(kind, ())
         return found if area is None else [one for one in found if one.area == area.id]
 
+    def unguarded(self) -> Sequence[Entity]:
+        """Everything that does not secure the home."""
+        return [one for one in self.registry.entities.values() if not one.security]
+
     def members(self, reference: Reference) -> Sequence[Entity]:
         """The things that are referred to."""
         return [self.registry.entities[one] for one in reference.entities]

@@ -18,6 +18,38 @@ from edge_agent.factory.worlds.naming import Namer, manner_of
 from edge_agent.factory.worlds.rooms import Plan, Room, invent_rooms
 
 _TRIES = 6
+_ESSENTIAL = {
+    "lock": 0.6,
+    "door_lock": 0.3,
+    "garage_door": 0.4,
+    "gate": 0.12,
+    "thermostat": 0.55,
+    "radiator": 0.3,
+    "ac": 0.4,
+    "vacuum": 0.5,
+    "mower": 0.15,
+    "speaker": 0.5,
+    "tv": 0.5,
+    "list": 0.45,
+    "scene": 0.4,
+    "blind": 0.35,
+    "curtain": 0.3,
+    "fan": 0.3,
+    "ceiling_fan": 0.2,
+    "garden_valve": 0.15,
+    "water_valve": 0.12,
+    "humidifier": 0.15,
+    "boiler": 0.15,
+    "alarm": 0.15,
+    "tracker": 0.3,
+    "door_contact": 0.3,
+    "window_contact": 0.3,
+    "washer": 0.2,
+    "coffee_machine": 0.2,
+    "color_light": 0.4,
+    "small_lamp": 0.5,
+}
+"""Archetypes that a home has by itself, and how often."""
 _GROUPED = frozenset(
     {Kind.LIGHT, Kind.OUTLET, Kind.SWITCH, Kind.BLIND, Kind.SHUTTER, Kind.CURTAIN, Kind.FAN}
     | {Kind.MEDIA_PLAYER, Kind.CLIMATE, Kind.SHADE}
@@ -40,6 +72,7 @@ def invent_home(
     count = max(1, round(devices ** random.uniform(0.45, 0.75) * random.uniform(0.7, 1.3)))
     plan = invent_rooms(namer, count)
     home = _Home(namer, archetypes, plan)
+    home.equip(devices)
     while home.devices < devices:
         home.furnish(devices - home.devices)
     entities = tuple(home.entities.values())
@@ -74,11 +107,29 @@ class _Home:
         self._choices = {key: _choices(self.archetypes, groups) for key, groups in sorts.items()}
         self._weights = [room.sort.devices * random.uniform(0.3, 1.7) for room in self.plan.rooms]
 
+    def equip(self, most: int) -> None:
+        """Add what people first make smart, at most as many devices as asked for."""
+        random = self.namer.random
+        wanted = [key for key, share in _ESSENTIAL.items() if random.random() < share]
+        random.shuffle(wanted)
+        for key in wanted[: max(1, most // 2)]:
+            archetype = self.archetypes.devices[key]
+            fitting = [
+                room
+                for room in self.plan.rooms
+                if not archetype.rooms or archetype.rooms & room.sort.groups
+            ]
+            self._counts[key] = self._counts.get(key, 0) + 1
+            self._place(archetype, random.choice(fitting or self.plan.rooms), 1)
+
     def furnish(self, most: int) -> None:
         """Add a device, or several alike, at most as many as asked for."""
         random = self.namer.random
         (room,) = random.choices(self.plan.rooms, self._weights)
-        archetype = self._archetype(room)
+        self._place(self._archetype(room), room, most)
+
+    def _place(self, archetype: Archetype, room: Room, most: int) -> None:
+        random = self.namer.random
         thing = self.namer.names.things[archetype.thing]
         count = 1
         if thing.series and most > 1 and random.random() < self.alike:

@@ -14,6 +14,8 @@ from edge_agent.factory.worlds.names import NameBank, Thing, split_of_name
 _TRIES = 8
 _KNOWN = 0.06
 """How often, at each try, a held-out home takes a name that training may see as well."""
+_SOBER = 0.4
+"""Share of homes whose things are called what they are."""
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
@@ -21,6 +23,8 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 class Manner:
     """How the people of one home give names."""
 
+    plain: float
+    """How often a name is a usual one at least: `ceiling light`."""
     roomed: float
     """How often a name begins with the room."""
     brands: float
@@ -41,13 +45,16 @@ def manner_of(random: Random, names: NameBank, split: Split) -> Manner:
         return random.random() ** 3 * most
 
     family = random.randint(1, 5)
+    sober = random.random() < _SOBER
+    odd = 0.0 if sober else 1.0
     return Manner(
+        plain=0.85 if sober else 0.0,
         roomed=random.choice((0.03, 0.15, 0.4, 0.7, 0.95)),
-        brands=rarely(0.45),
+        brands=odd * rarely(0.45),
         owners=rarely(0.4),
-        jokes=rarely(0.5),
-        foreign=rarely(0.35),
-        typos=rarely(0.12),
+        jokes=odd * rarely(0.5),
+        foreign=odd * rarely(0.35),
+        typos=odd * rarely(0.12),
         sides=rarely(0.5),
         case=random.choice((str.lower, str.lower, _titled, _titled, _sentence)),
         people=tuple(names.people.pick(random, split, common=0.35) for _ in range(family)),
@@ -117,7 +124,7 @@ class Namer:
         ):
             if random.random() < share and (name := items.pick_own(random, split)):
                 return name, "own"
-        if random.random() < plain or not (thing.heads and thing.parts):
+        if random.random() < max(plain, manner.plain) or not (thing.heads and thing.parts):
             core, common = random.choice(thing.common), True
         else:
             core, common = self._composed(thing), False
