@@ -6,8 +6,9 @@ It does not know how the model was trained.
 
 import argparse
 import json
+import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -20,7 +21,7 @@ from edge_agent.factory.cases import WORLDS, Source, cases, load_source
 from edge_agent.factory.compose import Case
 from edge_agent.factory.judge import Judged, judge, meant_by
 from edge_agent.factory.reader import Reader, open_reader
-from edge_agent.factory.report import failures, summarise, text_of
+from edge_agent.factory.report import Report, failures, summarise, text_of
 from edge_agent.language.interpreter import Interpreter
 from edge_agent.language.vocabulary import Vocabulary
 from edge_agent.models import calibration_json
@@ -92,14 +93,32 @@ def judge_case(interpreter: Interpreter, item: Item) -> Judged:
     )
 
 
-def evaluate(reader: Reader, split: Split, *, seed: int, count: int) -> list[Judged]:
+def evaluate(
+    reader: Reader,
+    split: Split,
+    *,
+    seed: int,
+    count: int,
+    tell: Callable[[int], None] = lambda _: None,
+) -> list[Judged]:
     """A model's readings of invented cases.
+
+    Args:
+        reader: The model.
+        split: Whose phrasings and names are said.
+        seed: The same seed gives the same cases.
+        count: How many.
+        tell: Hears how many were read.
 
     Raises:
         FactoryError: The bank is wrong.
         ModelError: The model cannot be used.
     """
-    return list(reader.read_all(items(load_source(), split, seed, count), judge_case))
+    judged: list[Judged] = []
+    for one in reader.read_all(items(load_source(), split, seed, count), judge_case):
+        judged.append(one)
+        tell(len(judged))
+    return judged
 
 
 def eval_model(options: argparse.Namespace) -> int:
@@ -109,34 +128,55 @@ def eval_model(options: argparse.Namespace) -> int:
         EdgeAgentError: The model or the bank cannot be used.
     """
     path = options.model or _shipped()
-    if options.intents is not None:
-        from edge_agent.factory.intents import run_intents  # noqa: PLC0415
-
-        reader = open_reader(path, options.engine, vocabulary=options.vocabulary)
-        return run_intents(reader, options)
     reader = open_reader(
         path, options.engine, vocabulary=options.vocabulary, threads=options.threads
     )
+    if options.intents is not None:
+        from edge_agent.factory.intents import score_intents, text_of_intents  # noqa: PLC0415
+
+        judged, report = score_intents(reader, options.intents)
+        _tell(report, text_of_intents, judged, options)
+        return 0
     calibration = reader.usage.calibration
     if options.calibrate is not None:
-        judged = evaluate(reader, Split.CALIBRATE, seed=options.seed, count=options.cases)
-        calibration = calibrate(judged)
+        calibration = calibrate(
+            evaluate(
+                reader, Split.CALIBRATE, seed=options.seed, count=options.cases, tell=_progress
+            )
+        )
         try:
             options.calibrate.write_text(calibration_json(calibration) + "\n", encoding="utf-8")
         except OSError as error:
             raise FactoryError(f"{options.calibrate}: cannot be written: {error}") from error
     started = time.monotonic()
-    judged = evaluate(reader, Split.TEST, seed=options.seed, count=options.cases)
+    judged = evaluate(reader, Split.TEST, seed=options.seed, count=options.cases, tell=_progress)
     seconds = time.monotonic() - started
     report = summarise(judged, calibration, name=reader.name, seed=options.seed, seconds=seconds)
     if options.card is not None:
         from edge_agent.factory.card import write_card  # noqa: PLC0415
 
         write_card(options.card, path, report, options.stages)
-    print(json.dumps(report) if options.json else text_of(report))
-    if options.failures:
-        print("\n".join(("", *failures(judged))))
+    _tell(report, text_of, judged, options)
     return 0
+
+
+def _progress(read: int) -> None:
+    if read % 200 == 0:
+        print(f"  {read} sentences", file=sys.stderr, flush=True)
+
+
+def _tell(
+    report: Report,
+    text: Callable[[Report], str],
+    judged: Sequence[Judged],
+    options: argparse.Namespace,
+) -> None:
+    """Prints the figures as they were asked for."""
+    misread = list(failures(judged)) if options.failures else []
+    if options.json:
+        print(json.dumps(report | {"failures": misread} if options.failures else report))
+    else:
+        print("\n".join((text(report), *(["", *misread] if misread else []))))
 
 
 def _shipped() -> Path:

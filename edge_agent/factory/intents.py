@@ -3,39 +3,34 @@
 Nothing of them is kept: they are read where they are. It does not know how the model is run.
 """
 
-import argparse
-import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from edge_agent.core.command import Action, Meaning, Plan, Query, Refusal
 from edge_agent.core.entity import Area, Risk
 from edge_agent.factory.intents_expect import Spoken, expect, sentences
+from edge_agent.factory.intents_home import Home
 from edge_agent.factory.judge import Judged, Sort, judge, same, verdict
 from edge_agent.factory.reader import Reader
-from edge_agent.factory.report import Report, failures, grouped, percent, share, verdicts
+from edge_agent.factory.report import Report, grouped, percent, share, verdicts
 from edge_agent.language.grammar import Node
 from edge_agent.language.guards import is_stop
 from edge_agent.language.interpreter import Calibration, Interpreter
 from edge_agent.language.vocabulary import Vocabulary
 
 
-def run_intents(reader: Reader, options: argparse.Namespace) -> int:
-    """`eval-model --intents DIR`: 0 when the figures are printed.
+def score_intents(reader: Reader, directory: Path) -> tuple[list[Judged], Report]:
+    """What a model makes of every sentence of the tests, and the figures.
 
     Raises:
         FactoryError: The directory holds no such tests.
     """
     started = time.monotonic()
-    examiner = Examiner()
-    judged = list(reader.read_all(sentences(options.intents), examiner.read))
+    judged = list(reader.read_all(sentences(directory), Examiner().read))
     report = summarise_intents(judged, reader.usage.calibration, name=reader.name)
-    report["seconds"] = round(time.monotonic() - started, 1)
-    print(json.dumps(report) if options.json else text_of_intents(report))
-    if options.failures:
-        print("\n".join(("", *failures(judged))))
-    return 0
+    return judged, report | {"seconds": round(time.monotonic() - started, 1)}
 
 
 def summarise_intents(judged: Sequence[Judged], calibration: Calibration, *, name: str) -> Report:
@@ -95,12 +90,14 @@ class Examiner:
 
     def __init__(self) -> None:
         """Has read nothing."""
-        self._vocabularies: dict[int, Vocabulary] = {}
+        self._known: dict[int, tuple[Home, Vocabulary]] = {}
 
     def read(self, interpreter: Interpreter, spoken: Spoken) -> Judged:
         """What a model makes of a sentence."""
         home, expected = spoken.home, expect(spoken)
-        vocabulary = self._vocabularies.setdefault(id(home), Vocabulary(home.registry))
+        if id(home) not in self._known:
+            self._known[id(home)] = home, Vocabulary(home.registry)
+        vocabulary = self._known[id(home)][1]
         area: Area | None = home.registry.area_named(spoken.area)
         labels = {
             "what": spoken.intent,

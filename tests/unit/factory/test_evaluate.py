@@ -8,6 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from edge_agent.cli import main
 from edge_agent.core.command import Refusal
 from edge_agent.core.entity import Risk
 from edge_agent.core.registry import Registry
@@ -302,3 +303,21 @@ def test_the_report_counts_what_happened(readings) -> None:
     assert report["false actions"]["by class"]["none chat"]["total"] == len(idle)
     assert report["by"]["devices"]["010"]["exact"]["total"] == len(readings)
     assert "false actions, security" in text_of(report)
+
+
+def test_the_command_scores_a_file(file: Path, tmp_path: Path, capsys) -> None:
+    (tmp_path / "_fixtures.yaml").write_text(
+        "areas: [{name: Attic, id: a}]\nentities: [{name: Beam, id: light.beam, area: a}]\n"
+    )
+    (tmp_path / "light.yaml").write_text(
+        "tests:\n  - sentences: [beam on, attic lights on]\n"
+        "    intent: {name: HassTurnOn, slots: {area: Attic, domain: light}}\n"
+    )
+    said = ["eval-model", "--model", str(file), "--intents", str(tmp_path), "--failures"]
+    assert main([*said, "--threads", "1", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["sentences"] == 2
+    assert report["known"]["reachable"]["hits"] == 2
+    assert len(report["failures"]) == 2 - report["known"]["exact"]["hits"]
+    assert main(["eval-model", "--model", str(tmp_path / "absent.gguf")]) == 1
+    assert "absent.gguf" in capsys.readouterr().err
