@@ -6,7 +6,7 @@ state of this moment, so that a message delivered twice does no harm.
 
 from dataclasses import dataclass
 
-from edge_agent.core.command import Action, Command, Comparison, Condition, Extreme, Step, Toggle
+from edge_agent.core.command import Action, Command, Condition, Extreme, Step, Toggle
 from edge_agent.core.entity import Attribute, Capability, Choice, Range, Value, spoken_unit
 from edge_agent.core.registry import Registry
 from edge_agent.core.state import StateStore
@@ -117,20 +117,8 @@ def holds(condition: Condition, state: StateStore) -> bool | None:
         observed = state.get(entity_id, condition.attribute)
         if observed is None or observed.value is None or observed.stale:
             return None
-        verdicts.append(_compare(condition.comparison, observed.value, condition.value))
+        verdicts.append(condition.comparison.holds(observed.value, condition.value))
     return all(verdicts) if verdicts else None
-
-
-def _compare(comparison: Comparison, observed: Value, value: Value) -> bool:
-    match comparison:
-        case Comparison.IS:
-            return observed == value
-        case Comparison.IS_NOT:
-            return observed != value
-        case Comparison.ABOVE:
-            return _is_number(observed) and _is_number(value) and observed > value  # type: ignore[operator]
-        case Comparison.BELOW:
-            return _is_number(observed) and _is_number(value) and observed < value  # type: ignore[operator]
 
 
 def _is_number(value: Value) -> bool:

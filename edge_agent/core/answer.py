@@ -77,20 +77,25 @@ def _state(entity: Entity, query: Query, registry: Registry, state: StateStore) 
         return f"I do not know the {query.attribute} of the {name}"
     value = say_number(seen.value, unit_of(capability))
     known = "was last seen" if seen.stale else "is"
-    if query.value is not None:
-        return _yes_no(name, value, seen, query)
+    if isinstance(query.value, str):
+        return _yes_no(f"the {name}", value, seen, query)
     plain = query.attribute in {"power", "opening", "lock", "state"} or fold(
         query.attribute
     ) in fold(name)
     subject = f"the {name}" if plain else f"the {name} {query.attribute}"
+    # Whether a word is above 20 cannot be said; what was seen can.
+    if query.value is not None and not isinstance(seen.value, str):
+        return _yes_no(subject, value, seen, query)
     return f"{subject} {known} {value}"
 
 
-def _yes_no(name: str, value: str, seen: Observed, query: Query) -> str:
-    yes = "yes" if seen.value == query.value else "no"
+def _yes_no(subject: str, said: str, seen: Observed, query: Query) -> str:
+    yes = "no"
+    if seen.value is not None and query.value is not None:
+        yes = "yes" if query.comparison.holds(seen.value, query.value) else "no"
     if seen.stale:
-        return f"{yes}, as far as I know: the {name} was last seen {value}"
-    return f"{yes}, the {name} is {value}"
+        return f"{yes}, as far as I know: {subject} was last seen {said}"
+    return f"{yes}, {subject} is {said}"
 
 
 def _last(seen: Observed | None, unit: str) -> str:

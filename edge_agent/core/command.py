@@ -48,12 +48,23 @@ class Target:
 
 
 class Comparison(StrEnum):
-    """How a condition compares an observed value."""
+    """How a condition or a question compares an observed value."""
 
     IS = "is"
     IS_NOT = "is not"
     ABOVE = "above"
     BELOW = "below"
+
+    def holds(self, observed: Value, value: Value) -> bool:
+        """Whether an observed value compares so with another; words are never above or below."""
+        match self:
+            case Comparison.IS:
+                return observed == value
+            case Comparison.IS_NOT:
+                return observed != value
+        if isinstance(observed, str) or isinstance(value, str):
+            return False
+        return observed > value if self is Comparison.ABOVE else observed < value
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +150,11 @@ class Plan:
     """Actions in the order they were said."""
 
     actions: tuple[Action, ...]
+
+    @property
+    def scheduled(self) -> bool:
+        """Whether any of it is due, or to be undone, at another time than now."""
+        return any(action.schedule for action in self.actions)
 
 
 Meaning: TypeAlias = Plan | Query | Refusal

@@ -1,7 +1,7 @@
 import pytest
 
 from edge_agent.core.answer import answer
-from edge_agent.core.command import Ask, Query, Target
+from edge_agent.core.command import Ask, Comparison, Query, Target
 from edge_agent.core.entity import Area, Attribute, Capability, Choice, Entity, Kind, Range, Reading
 from edge_agent.core.registry import Changes, Registry
 from edge_agent.core.state import Availability, Observation, StateStore
@@ -126,3 +126,76 @@ def test_long_list_is_cut_and_counted(state):
     said = ask(state, Ask.STATE, tuple(lamp.id for lamp in LAMPS), "power")
     assert said.endswith("And 2 more.")
     assert said.count(".") == 6
+
+
+def compare(state, entities, attribute, comparison, number, home=HOME):
+    target = Target("it", entities)
+    return answer(Query(Ask.STATE, target, attribute, number, comparison), home, state)
+
+
+@pytest.mark.parametrize(
+    ("entity", "attribute", "comparison", "number", "said"),
+    [
+        ("outside", "temperature", "above", -5.0, "Yes, the outdoor temperature is -3 degrees."),
+        ("outside", "temperature", "below", -5.0, "No, the outdoor temperature is -3 degrees."),
+        ("outside", "temperature", "above", -3.0, "No, the outdoor temperature is -3 degrees."),
+        ("outside", "temperature", "below", -3.0, "No, the outdoor temperature is -3 degrees."),
+        ("outside", "temperature", "is", -3.0, "Yes, the outdoor temperature is -3 degrees."),
+        ("outside", "temperature", "is not", -3.0, "No, the outdoor temperature is -3 degrees."),
+        ("heating", "temperature", "above", 20.0, "Yes, the heating temperature is 21 degrees."),
+        (
+            "heating",
+            "current temperature",
+            "above",
+            20,
+            "No, the heating current temperature is 19.5 degrees.",
+        ),
+        ("heating", "humidity", "above", 20.0, "I do not know the humidity of the heating."),
+        ("lamp0", "power", "above", 20.0, "The lamp 0 is on."),
+    ],
+)
+def test_question_with_a_number_compares_what_was_observed(
+    state, entity, attribute, comparison, number, said
+):
+    assert compare(state, (entity,), attribute, Comparison(comparison), number) == said
+
+
+def test_stale_number_is_compared_as_a_memory(state):
+    state.mark_stale()
+    said = compare(state, ("outside",), "temperature", Comparison.BELOW, 0.0)
+    assert said == "Yes, as far as I know: the outdoor temperature was last seen -3 degrees."
+
+
+def test_unreachable_sensor_compares_nothing(state):
+    state.observe(Availability("outside", available=False), now=2.0, retained=False)
+    said = compare(state, ("outside",), "temperature", Comparison.BELOW, 0.0)
+    assert said == "The outdoor temperature cannot be reached; it was last seen -3 degrees."
+
+
+def test_number_that_its_device_forgot_is_not_known(state):
+    state.observe(Observation("outside", "temperature", None), now=2.0, retained=False)
+    said = compare(state, ("outside",), "temperature", Comparison.BELOW, 0.0)
+    assert said == "I do not know the temperature of the outdoor temperature."
+
+
+def test_room_is_compared_by_what_is_measured_there_one_by_one(state):
+    said = compare(state, ("heating", "outside"), "temperature", Comparison.ABOVE, 19.0)
+    assert said == (
+        "Yes, the heating current temperature is 19.5 degrees. "
+        "No, the outdoor temperature is -3 degrees."
+    )
+
+
+@pytest.mark.parametrize("comparison", list(Comparison))
+@pytest.mark.parametrize(("observed", "value"), [(1.0, 2.0), (2.0, 2), (3, 2.0), ("on", 2.0)])
+def test_comparison_is_the_one_that_its_name_says(comparison, observed, value):
+    expected = {
+        Comparison.IS: observed == value,
+        Comparison.IS_NOT: observed != value,
+        Comparison.ABOVE: observed == 3,
+        Comparison.BELOW: observed == 1,
+    }
+    assert comparison.holds(observed, value) is expected[comparison]
+    if comparison in {Comparison.ABOVE, Comparison.BELOW}:
+        assert not comparison.holds("9", "1")
+        assert not comparison.holds(9.0, "1")
