@@ -11,22 +11,32 @@ from edge_agent.core.command import Schedule, When
 from edge_agent.language.numbers import numbers_in, spell
 
 _SECONDS = {"second": 1.0, "sec": 1.0, "minute": 60.0, "min": 60.0, "hour": 3600.0, "hr": 3600.0}
-_AMOUNT = (
-    r"(?:\d+(?:[.,]\d+)?|half an?|an?"
-    r"|[a-z]+(?:[- ](?:one|two|three|four|five|six|seven|eight|nine))?)"
-)
+_LONGEST = 7 * 24 * 3600.0
+_UNITS = "one|two|three|four|five|six|seven|eight|nine"
+_TEENS = "ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen"
+_TENS = "twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety"
+_NUMBER = rf"(?:{_TEENS}|{_TENS}|{_UNITS}|zero|hundred|thousand)"
 _DURATION = re.compile(
-    rf"\b(?P<amount>{_AMOUNT})(?P<half> and a half)?[ -]?"
+    r"\b(?P<amount>\d+(?:[.,]\d+)?|(?P<part>(?:three[- ])?quarters? of|half) ?(?:an?\b)?|an?"
+    rf"|{_NUMBER}(?:(?:[- ]| and | point ){_NUMBER}\b)*)"
+    r"(?P<half> and a half)?[ -]?"
     r"(?P<unit>second|sec|minute|min|hour|hr)s?\b(?P<more> and a half)?"
 )
+_JOINT = re.compile(r"(?:,? and |,? )")
+_UP_TO_59 = rf"(?:(?:twenty|thirty|forty|fifty)(?:[- ](?:{_UNITS})\b)?|{_TEENS}|{_UNITS})\b"
 _CLOCK = re.compile(
-    r"\b(?:(?P<hour>\d{1,2})(?:[:.](?P<minute>\d\d))?\s*(?P<half>a\.?m\b|p\.?m\b|o'?clock)?"
-    r"|(?P<word>noon|midnight)"
-    r"|(?P<past>half past|quarter past|quarter to)?\s*(?P<spoken>[a-z]+)\s*"
-    r"(?P<after>a\.?m\b|p\.?m\b|o'?clock|thirty\b|fifteen\b)?)"
+    r"(?:(?P<word>noon|midnight)\b"
+    # Whole or not at all: "at twenty one degrees" must not become eight in the evening.
+    rf"|(?>(?:(?P<part>half|(?:a )?quarter|{_UP_TO_59}(?: minutes?)?) (?P<side>past|after|to) "
+    rf"(?=(?:1[0-2]|[1-9]|{_UNITS}|ten|eleven|twelve)\b))?"
+    r"(?:(?P<hour>\d{1,2})(?:[:.](?P<minute>\d\d))?(?!\d|[.,:]\d)"
+    rf"|(?P<spoken>{_UP_TO_59})(?: (?P<more>{_UP_TO_59}))?))"
+    r"(?!\s*(?:%|\u00b0|degrees?\b|percent\b))"
+    r"\s*(?:o'?clock\b\s*)?"
+    r"(?P<half>(?:a\.?m|p\.?m|in the (?:morning|afternoon|evening)|tonight)\b)?)"
 )
 _AT = re.compile(r"\b(?:at|when it'?s|by|around)\s+(?=\S)")
-_PAST = {"half past": 30, "quarter past": 15, "quarter to": -15}
+_AFTERNOON = ("p", "in the a", "in the e", "t")
 _DAY = 24 * 60
 
 
@@ -68,19 +78,33 @@ def spell_clock(minutes: int) -> str:
 
 
 def _durations(text: str) -> Iterator[float]:
+    """In seconds; "an hour and twenty minutes" is one."""
+    total, unit, end = 0.0, 0.0, 0
     for match in _DURATION.finditer(text):
-        said = match["amount"]
-        if said.startswith("half a"):
-            amount = 0.5
-        elif said in {"a", "an"}:
-            amount = 1.0
-        elif numbers := numbers_in(said, most=1):
-            amount = numbers[0]
+        seconds, last, unit = _seconds(match), unit, _SECONDS[match["unit"]]
+        if unit < last and _JOINT.fullmatch(text, end, match.start()):
+            total += seconds
         else:
-            continue
-        if match["half"] or match["more"]:
-            amount += 0.5
-        yield amount * _SECONDS[match["unit"]]
+            yield from _possible(total)
+            total = seconds
+        end = match.end()
+    yield from _possible(total)
+
+
+def _possible(seconds: float) -> Iterator[float]:
+    if 0 < seconds <= _LONGEST:
+        yield round(seconds, 3)
+
+
+def _seconds(match: re.Match[str]) -> float:
+    said = match["amount"]
+    if match["part"]:
+        amount = 0.5 if said.startswith("half") else 0.75 if said.startswith("three") else 0.25
+    else:
+        amount = 1.0 if said in {"a", "an"} else numbers_in(said)[-1]
+    if match["half"] or match["more"]:
+        amount += 0.5
+    return amount * _SECONDS[match["unit"]]
 
 
 def _clocks(text: str) -> Iterator[int]:
@@ -94,20 +118,17 @@ def _minutes(match: re.Match[str]) -> int | None:
     """Minutes since midnight, or None where the words give no time of day."""
     if match["word"]:
         return 12 * 60 if match["word"] == "noon" else 0
-    after = (match["half"] or match["after"] or "").replace(".", "")
-    extra = int(match["minute"] or 0)
-    if match["hour"]:
-        hour = int(match["hour"])
-    else:
-        numbers = numbers_in(match["spoken"] or "", most=1)
-        if not numbers:
-            return None
-        hour = int(numbers[0])
-        extra = _PAST.get(match["past"] or "", {"thirty": 30, "fifteen": 15}.get(after, 0))
-    if not 0 <= hour < 25 or not -15 <= extra < 60:
+    hour = int(match["hour"] or numbers_in(match["spoken"])[0])
+    extra = int(match["minute"] or numbers_in(match["more"] or "zero")[0])
+    if part := match["part"]:
+        named = {"half": 30, "quarter": 15, "a quarter": 15}
+        extra = named[part] if part in named else int(numbers_in(part)[0])
+        extra = -extra if match["side"] == "to" else extra
+    if not 0 <= hour < 25 or not -60 < extra < 60:
         return None
-    if after == "pm" and hour < 12:
+    half = match["half"] or ""
+    if half.startswith(_AFTERNOON) and hour < 12:
         hour += 12
-    elif after == "am" and hour == 12:
+    elif half and not half.startswith(_AFTERNOON) and hour == 12:
         hour = 0
     return (hour * 60 + extra) % _DAY
