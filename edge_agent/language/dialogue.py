@@ -35,6 +35,8 @@ class Confirm:
     needs_pin: bool = False
     approved: bool = False
     """Policy is satisfied by the yes; false where only the understanding was in doubt."""
+    before: Before | None = None
+    """What a yes leaves for the next sentence to refer to; None where that is known already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,7 @@ class Dialogue:
         return pending.question
 
     def clear(self) -> None:
-        """Forget every question: somebody called us off."""
+        """Forget every question and every "it": somebody called us off."""
         self._pending.clear()
         self._done.clear()
 

@@ -67,18 +67,23 @@ class Encoder(Protocol):
 class Node:
     """A state of the automaton. `edges` maps legal next tokens to states; empty is the end."""
 
-    __slots__ = ("children", "leaf", "outcome")
+    __slots__ = ("_edges", "children", "leaf", "outcome")
 
     def __init__(self) -> None:
         """A state with no way on yet."""
         self.children: dict[int, Node] = {}
         self.leaf: Leaf | None = None
         self.outcome: Mapping[int, Node] = {}
+        self._edges: Mapping[int, Node] | None = None
 
     @property
     def edges(self) -> Mapping[int, "Node"]:
-        """The legal next tokens and where they lead."""
-        return {**self.outcome, **self.children} if self.outcome else self.children
+        """The legal next tokens and where they lead; asked for when the automaton is complete."""
+        if not self.outcome:
+            return self.children
+        if self._edges is None:
+            self._edges = _union(self.children, self.outcome)
+        return self._edges
 
     def put(self, tokens: Iterable[int], leaf: Leaf, outcome: Mapping[int, "Node"]) -> None:
         """Add a path that ends in a leaf, after which `outcome` says how it may go on.
@@ -90,6 +95,31 @@ class Node:
             node = node.children.setdefault(token, Node())
         if node.leaf is None:
             node.leaf, node.outcome = leaf, outcome
+
+
+class _Either(Node):
+    """Two states at once: after "heater" an "in" begins a time, or goes on to "heater in shed"."""
+
+    __slots__ = ("_parts",)
+
+    def __init__(self, one: Node, other: Node) -> None:
+        super().__init__()
+        self._parts = one, other
+
+    @property
+    def edges(self) -> Mapping[int, Node]:
+        if self._edges is None:
+            one, other = self._parts
+            self._edges = _union(one.edges, other.edges)
+        return self._edges
+
+
+def _union(one: Mapping[int, Node], other: Mapping[int, Node]) -> Mapping[int, Node]:
+    both = {**other, **one}
+    for token in one.keys() & other.keys():
+        if one[token] is not other[token]:
+            both[token] = _Either(one[token], other[token])
+    return both
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,28 +156,43 @@ def meaning(root: Node, tokens: Sequence[int]) -> Meaning:
     """
     actions: list[Action] = []
     condition: Condition | None = None
-    node = root
-    for token in tokens:
-        if token in node.children:
-            node = node.children[token]
-            continue
-        match node.leaf:
+    for leaf in _leaves(root, tokens) or ():
+        match leaf:
             case Query() | Refusal():
-                return node.leaf
+                return leaf
             case Condition():
-                condition = node.leaf
+                condition = leaf
             case Action():
-                actions.append(replace(node.leaf, condition=condition))
+                actions.append(replace(leaf, condition=condition))
             case Exclusion(target) if actions:
                 actions[-1] = replace(actions[-1], target=_without(actions[-1].target, target))
             case Schedule() if actions:
-                actions[-1] = replace(actions[-1], schedule=node.leaf)
-        node = node.outcome[token]
+                actions[-1] = replace(actions[-1], schedule=leaf)
     if any(not action.target.entities for action in actions):
         return Refusal("nothing is left after the exceptions")
     if 0 < len(actions) <= MOST_ACTIONS:
         return Plan(tuple(actions))
     return Refusal("too many commands in one sentence" if actions else "nothing")
+
+
+def _leaves(root: Node, tokens: Sequence[int]) -> Sequence[Leaf] | None:
+    """The leaves that a path passes, None where it is none; a name goes on as long as it can."""
+    node, passed = root, list[Leaf]()
+    for at, token in enumerate(tokens):
+        longer, over = node.children.get(token), node.outcome.get(token)
+        if longer is not None and over is not None:
+            rest = _leaves(longer, tokens[at + 1 :])
+            if rest is not None:
+                return [*passed, *rest]
+            longer = None
+        if longer is not None:
+            node = longer
+        elif over is not None and node.leaf is not None:
+            passed.append(node.leaf)
+            node = over
+        else:
+            return None
+    return None if node.edges else passed
 
 
 def compile_grammar(registry: Registry, slots: Slots, encode: Encoder, end: int) -> Grammar:
@@ -173,9 +218,8 @@ def compile_grammar(registry: Registry, slots: Slots, encode: Encoder, end: int)
     then_or_except = dict(then_or_timed)
     if slots.exceptional:
         then_or_except |= _through(encode(f" {EXCEPT}"), excluded)
-        for spoken in slots.targets:
-            exclusion = Exclusion(spoken.target)
-            excluded.put(encode(f" {spoken.target.phrase}"), exclusion, then_or_except)
+        for target in _widest(slots.targets):
+            excluded.put(encode(f" {target.phrase}"), Exclusion(target), then_or_except)
     for text, action in writer.actions():
         outcome = then_or_except if action.target.collective else then_or_timed
         actions.put(encode(f" {text}"), action, outcome)
@@ -308,6 +352,17 @@ def _options(capabilities: Sequence[Capability], *, most: int = 12) -> list[str]
         if isinstance(capability.domain, Choice):
             options.update(dict.fromkeys(capability.domain.options))
     return list(options)[:most]
+
+
+def _widest(targets: Iterable[Spoken]) -> Iterable[Target]:
+    """By phrase all that it may stand for: an exception must not miss what somebody meant."""
+    found: dict[str, Target] = {}
+    for spoken in targets:
+        target = spoken.target
+        known = found.get(target.phrase)
+        entities = dict.fromkeys((*(known.entities if known else ()), *target.entities))
+        found[target.phrase] = replace(target, entities=tuple(entities))
+    return found.values()
 
 
 def _without(target: Target, excluded: Target) -> Target:

@@ -27,7 +27,9 @@ _LEAD_IN = re.compile(
     r"[\s,]+)+"
 )
 _ASKS = re.compile(
-    r"^(?:what(?:'?s|'?re)?|which|who(?:'?s|se)?|where(?:'?s)?|when(?:'?s)?|why|how(?:'?s)?|is|are"
+    r"^(?:what(?:'?s|'?re)?|which|who(?:'?s|se)?|where(?:'?s)?|why|how(?:'?s)?|is|are"
+    # "when is ...", but not "when i come home ..."
+    r"|when(?:'?s|(?=\s+(?:is|are|was|were|am|do|does|did|will|would|can|could|should|ha[sd]|have)\b))"
     r"|was|were|did|does|has|had|am|any|isn'?t|aren'?t|wasn'?t|didn'?t|doesn'?t|hasn'?t|should"
     r"|shall|do\s+(?:i|you|we|they|the|any|my|our)(?!\s+(?:\w+ing|floors?|lawn|carpets?|rugs?)\b)"
     r"|have\s+(?:i|you|we|they|(?:the|my|our|any)\b.+\bbeen)"
@@ -57,15 +59,20 @@ _NO_NEGATION = re.compile(
     r"\b(?:do\s?n'?t|do not|never) (?:forget|hesitate)\b|\bnot? (?:only|bad)\b"
     r"|\bif you (?:do\s?n'?t|would ?n'?t) mind\b|\bwhy do ?n'?t (?:you|we)\b|\bwo ?n'?t you\b"
     # A complaint, not an order: "it isn't warm enough", "i can't see a thing".
-    r"|\b(?:is ?n'?t|not|ain'?t|are ?n'?t) (?:\w+ ){0,3}enough\b"
+    r"|\b(?:is ?n'?t|(?<!do )not|ain'?t|are ?n'?t) (?:\w+ ){0,3}enough\b"
     r"|\b(?:can'?t|can ?not|could ?n'?t|can hardly) (?:see|find|hear|read|sleep|breathe|feel)\b"
-    # A correction: "not the kitchen, the bedroom".
-    r"|\bnot (?:the|that|this|in the) [\w' ]{1,30}(?:,|\bbut\b|\bi mean\b)"
 )
+_CORRECTION = re.compile(
+    r"\bnot (?:in )?(?:the|that|this) ([\w' ]{1,30}?) ?(?:,|\bbut\b|\bi mean\b)"
+)
+"""Says what is not meant before what is: "not the kitchen, the bedroom"."""
 
 _LATER = re.compile(
-    r"\b(?:tomorrow|tonight|later|soon|until|till|every|daily|before|afterwards?|sunset|sunrise"
+    r"\b(?:tomorrow|tonight|later|soon|until|till|daily|before|afterwards?|sunset|sunrise"
     r"|midnight|noon|o'?clock|[ap]m"
+    r"|every\s+(?:so|now|few|other|\d+"  # "every light" is no time
+    r"|(?:\w+\s+){0,2}?(?:second|minute|hour|noon|week|month|year|time|sunset|sunrise"
+    r"|\w*day|morning|afternoon|evening|(?:mid)?night)s?)"
     r"|(?:in|for|after|within)\s+(?!the second\b)(?:\w+\s+){1,4}?"
     r"(?:second|minute|hour|day|week|sec|min)s?"
     r"|(?:half an|an?) hour"
@@ -90,6 +97,9 @@ _CALLED_OFF = re.compile(
     r"\b(?:never ?mind|nvm|forget (?:it|that|about it)|cancel(?: that| it)?|scratch that"
     r"|(?:i(?:'?ve)? )?changed my mind|ignore that|disregard that|belay that)\W*$"
 )
+LATER = "I cannot do things at a later time"
+"""The clause about times, which are understood and not kept yet."""
+
 _EXCEPTION = re.compile(
     r"\b(?:except|apart from|aside from|other than|besides|excluding|without|all but|barring"
     r"|save for|with the exception of|skip the"
@@ -100,8 +110,8 @@ _EXCEPTION = re.compile(
 _WORDS = {
     "on": r"on",
     "off": r"off|(?:go|turn|switch|put|lights?|lamps?) out|out(?! of)",
-    "open": r"open\w*|raise|up",
-    "closed": r"clos\w*|shut|lower|down",
+    "open": r"open\w*",
+    "closed": r"clos\w*|shut",
     "locked": r"lock\w*",
     "unlocked": r"unlock\w*",
 }
@@ -162,13 +172,14 @@ def unheeded(text: str, plan: Plan) -> str | None:
     if _CALLED_OFF.search(bare):
         return "it was called off"
     excepting = any(f" {EXCEPT} " in action.target.phrase for action in plan.actions)
-    if not excepting and _NEGATION.search(_NO_NEGATION.sub("", bare)):
+    if _is_negated(bare, plan, excepting=excepting):
         return "I heard a not"
     if len(plan.actions) > 1:
         bare = _SEQUENCE.sub("", bare)
     used = _numbers_used(plan)
-    if _LATER.search(bare) or any(_is_time(bare[at.end() :], used) for at in _AT.finditer(bare)):
-        return "I cannot do things at a later time"
+    timed = any(_is_time(bare[at.end() :], used) for at in _AT.finditer(bare))
+    if plan.scheduled or timed or _LATER.search(bare):
+        return LATER
     conditional = all(action.condition for action in plan.actions)
     if not conditional and _CONDITION.search(_NO_CONDITION.sub("", bare)):
         return "I did not understand the condition"
@@ -179,6 +190,20 @@ def unheeded(text: str, plan: Plan) -> str | None:
     if not set(numbers_in(bare)) <= used | {1.0}:  # "one" is an article more often than not
         return "I am not sure about the number"
     return None
+
+
+def _is_negated(bare: str, plan: Plan, *, excepting: bool) -> bool:
+    """Whether a sentence says not to, or not to some thing that the plan is about."""
+    phrases = [{*action.target.phrase.split()} for action in plan.actions]
+
+    def rest(correction: re.Match[str]) -> str:
+        heeded = not any(phrase >= {*correction[1].split()} for phrase in phrases)
+        return "" if heeded else correction[0]
+
+    # The "not" of "all but not the lamp" is heeded, the one of "do not ... all but the lamp" isn't.
+    exception = _EXCEPTION.search(bare) if excepting else None
+    order = bare[: exception.start()] if exception else bare
+    return bool(_NEGATION.search(_CORRECTION.sub(rest, _NO_NEGATION.sub("", order))))
 
 
 def _contradicts(bare: str, action: Action) -> bool:

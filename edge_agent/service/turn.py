@@ -11,7 +11,7 @@ from typing import Protocol
 
 from edge_agent.core.accept import Rejected, accept, holds
 from edge_agent.core.answer import answer
-from edge_agent.core.command import Action, Ask, Command, Plan, Query, Refusal
+from edge_agent.core.command import Action, Ask, Command, Plan, Query, Refusal, When
 from edge_agent.core.entity import Area
 from edge_agent.core.outcome import Outcome, Result, imperative, say_results, sentence
 from edge_agent.core.policy import Decision, Policy, Verdict, decide, strictest
@@ -24,8 +24,8 @@ from edge_agent.language.dialogue import (
     answers,
     which_question,
 )
-from edge_agent.language.guards import yes_or_no
-from edge_agent.language.interpreter import Reading, before_of, risk_of
+from edge_agent.language.guards import LATER, yes_or_no
+from edge_agent.language.interpreter import Before, Reading, before_of, risk_of
 from edge_agent.service.devices import Devices
 from edge_agent.service.executor import Executor
 from edge_agent.service.request import Request
@@ -93,8 +93,8 @@ class Turn:
                 request = replace(request, pin=request.text.strip(), text="yes")
             match yes_or_no(request.text):
                 case True:
-                    return await self._act(
-                        pending.plan, request, cancelled, report, confirmed=pending.approved
+                    return await self._confirmed(
+                        pending, request, cancelled, report, approved=pending.approved
                     )
                 case False:
                     return Reply(Status.OK, "Okay, I leave it.", reason="declined")
@@ -119,7 +119,20 @@ class Turn:
         pending = self._dialogue.take(request.conversation_id, request.origin, self._clock())
         if not isinstance(pending, Confirm):
             return Reply(Status.ERROR, "Nothing waits for approval.", reason="nothing pending")
-        return await self._act(pending.plan, request, cancelled, _unreported, confirmed=True)
+        return await self._confirmed(pending, request, cancelled, _unreported, approved=True)
+
+    async def _confirmed(
+        self,
+        pending: Confirm,
+        request: Request,
+        cancelled: Callable[[], bool],
+        report: Report,
+        *,
+        approved: bool,
+    ) -> Reply:
+        if pending.before is not None:
+            self._remember(request, pending.before)
+        return await self._act(pending.plan, request, cancelled, report, confirmed=approved)
 
     async def _read(
         self,
@@ -171,24 +184,27 @@ class Turn:
             return Reply(
                 Status.CLARIFY, which_question(registry, options), reason="ambiguous target"
             )
-        doubt = reading.unheeded
-        needed = self._needed(plan, registry)
-        if doubt is None and reading.confidence >= needed:
-            self._dialogue.remember(
-                request.conversation_id,
-                request.origin,
-                before_of(plan, reading.said),
-                self._clock(),
-            )
+        doubt = reading.unheeded or (LATER if plan.scheduled else None)
+        later = plan.scheduled or doubt == LATER
+        now = _at_once(plan)
+        if now is None:
+            return _NOT_LATER
+        plan = now
+        before = before_of(plan, reading.said)
+        if doubt is None and reading.confidence >= self._needed(plan, registry):
+            self._remember(request, before)
             return await self._act(plan, request, cancelled, report)
         accepted = self._accept(plan, registry)
         commands = [command for command in accepted.commands if isinstance(command, Command)]
         if not commands:
             return await self._act(plan, request, cancelled, report)
-        self._ask(request, Confirm(plan))
-        question = f"Shall I {_clauses(commands, registry)}?"
+        self._ask(request, Confirm(plan, before=before))
+        question = f"Shall I {_clauses(commands, registry)}{' now' if later else ''}?"
         said = f"{sentence(doubt)} {question}" if doubt else question
         return Reply(Status.CLARIFY, said, reason=doubt or "not sure enough")
+
+    def _remember(self, request: Request, before: Before) -> None:
+        self._dialogue.remember(request.conversation_id, request.origin, before, self._clock())
 
     def _ask(self, request: Request, question: Confirm | Which) -> None:
         if request.dry_run and isinstance(question, Confirm):
@@ -233,6 +249,8 @@ class Turn:
         *,
         confirmed: bool = False,
     ) -> Reply:
+        if plan.scheduled:
+            return _NOT_LATER  # whoever asks: a thing for later is never done now
         registry = self._devices.registry
         accepted = self._accept(plan, registry)
         commands = [command for command in accepted.commands if isinstance(command, Command)]
@@ -309,6 +327,20 @@ class Turn:
         if (reason := self._executor.unsafe(command)) is not None:
             return Result(command, Outcome.REFUSED, reason)
         return Result(command, Outcome.PLANNED)
+
+
+_NOT_LATER = Reply(Status.UNSUPPORTED, sentence(LATER), reason=LATER)
+
+
+def _at_once(plan: Plan) -> Plan | None:
+    """A plan for one later moment as a plan for now; None where that would be something else.
+
+    What is for a while would not be undone, and what comes first would not be first.
+    """
+    schedules = {action.schedule for action in plan.actions}
+    if len(schedules) > 1 or any(one and one.when is When.FOR for one in schedules):
+        return None
+    return Plan(tuple(replace(action, schedule=None) for action in plan.actions))
 
 
 _EVENTS = {

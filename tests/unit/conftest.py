@@ -24,6 +24,7 @@ from edge_agent.core.entity import (
 )
 from edge_agent.core.registry import Changes, Registry
 from edge_agent.language.grammar import Node
+from edge_agent.language.prompt import Mark
 
 # A busy machine must not fail a test that measures nothing.
 settings.register_profile("unit", deadline=None)
@@ -165,14 +166,16 @@ class FakeModel:
         sentence = self.text(prompt).rpartition("Request: ")[2].removesuffix("\nCommand:")
         self.read.append(sentence)
         self.before(sentence)
-        wanted = self.encode(f" {self.answers.get(sentence, 'none')}\n")
+        return [self._follow(start, self.encode(f" {self.answers.get(sentence, 'none')}\n"))]
+
+    def _follow(self, start: Node, wanted: Sequence[int]) -> FakePath:
         node = start
         for at, token in enumerate(wanted):
             if token not in node.edges:
-                return [FakePath(tuple(wanted[:at]), self.logprob, finished=False)]
+                return FakePath(tuple(wanted[:at]), self.logprob, finished=False)
             node = node.edges[token]
-        assert not node.edges, "an output ends with a line end"
-        return [FakePath(tuple(wanted), self.logprob)]
+        assert not node.edges, "an output ends with its end token"
+        return FakePath(tuple(wanted), self.logprob)
 
     def _id(self, word: str) -> int:
         if word not in self._ids:
@@ -185,3 +188,43 @@ class FakeModel:
 def make_model() -> type[FakeModel]:
     """Return the class of the fake model."""
     return FakeModel
+
+
+class MarkedModel(FakeModel):
+    """A fake of our own models: names are shown to it between control tokens that are no words."""
+
+    def __init__(self, answers: Mapping[str, str] | None = None, logprob: float = 0.0) -> None:
+        super().__init__(answers, logprob)
+        self.prompts: list[str] = []
+        """What it was shown, in order."""
+
+    def special(self, name: str, /) -> int:
+        return -1 - list(Mark).index(Mark(name))
+
+    def text(self, tokens: Sequence[int], /) -> str:
+        marks = list(Mark)
+        return "".join(
+            marks[-1 - token] if token < 0 else super(MarkedModel, self).text([token])
+            for token in tokens
+        )
+
+    def decode(
+        self,
+        prompt: Sequence[int],
+        start: Node,
+        *,
+        width: int,
+        max_tokens: int,
+        cancelled: Callable[[], bool],
+    ) -> Sequence[FakePath]:
+        self.prompts.append(self.text(prompt))
+        sentence = self.prompts[-1].rpartition(Mark.SAID)[2].removesuffix(Mark.DO).strip()
+        self.read.append(sentence)
+        wanted = self.encode(f" {self.answers.get(sentence, 'none')}")
+        return [self._follow(start, [*wanted, self.special(Mark.END)])]
+
+
+@pytest.fixture
+def make_marked_model() -> type[MarkedModel]:
+    """Return the class of the fake of our own models."""
+    return MarkedModel

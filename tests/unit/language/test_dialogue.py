@@ -6,6 +6,7 @@ from edge_agent.core.registry import Changes, Registry
 from edge_agent.language.dialogue import (
     ANSWER_TIME,
     CONFIRM_TIME,
+    RECALL_TIME,
     Confirm,
     Dialogue,
     Which,
@@ -13,6 +14,7 @@ from edge_agent.language.dialogue import (
     answers,
     which_question,
 )
+from edge_agent.language.interpreter import before_of
 
 PLAN = Plan((Action(Target("front door", ("lock.front",)), "lock", "unlocked"),))
 WHICH = Which("turn on the ceiling light", ("light.kitchen", "light.bedroom"))
@@ -121,3 +123,64 @@ def test_only_a_single_target_of_several_entities_is_ambiguous():
     group = Target("group", ("a", "b"), collective=True)
     assert ambiguous(plan(one, group)) == ()
     assert ambiguous(plan(one, both)) == ("a", "b")
+
+
+BEFORE = before_of(PLAN, "unlock front door")
+
+
+@pytest.fixture
+def memory():
+    memory = Dialogue()
+    memory.remember("c", Origin.VOICE, BEFORE, now=100.0)
+    return memory
+
+
+def test_what_was_done_is_known_for_a_while(memory):
+    assert memory.before("c", Origin.VOICE, now=100.0) == BEFORE
+    assert memory.before("c", Origin.VOICE, now=100.0 + RECALL_TIME) == BEFORE
+    assert memory.before("c", Origin.VOICE, now=100.1 + RECALL_TIME) is None
+
+
+def test_what_another_kind_of_speaker_did_is_not_it(memory):
+    assert memory.before("c", Origin.COMMAND, now=101.0) is None
+    assert memory.before("c", Origin.VOICE, now=101.0) == BEFORE
+
+
+def test_what_another_conversation_did_is_not_it(memory):
+    assert memory.before("d", Origin.VOICE, now=101.0) is None
+
+
+def test_last_thing_that_was_done_is_it(memory):
+    other = before_of(Plan((Action(Target("heater", ("h",)), "power", "on"),)), "turn on heater")
+    memory.remember("c", Origin.VOICE, other, now=150.0)
+    assert memory.before("c", Origin.VOICE, now=150.0 + RECALL_TIME) == other
+
+
+def test_calling_off_forgets_what_was_done(memory):
+    memory.clear()
+    assert memory.before("c", Origin.VOICE, now=101.0) is None
+
+
+def test_open_question_and_what_was_done_do_not_touch(memory):
+    memory.ask("c", Origin.VOICE, WHICH, now=101.0)
+    assert memory.before("c", Origin.VOICE, now=102.0) == BEFORE
+    assert memory.take("c", Origin.VOICE, now=102.0) == WHICH
+    assert memory.before("c", Origin.VOICE, now=102.0) == BEFORE
+
+
+def test_flood_of_conversations_forgets_the_one_that_was_silent_longest(memory):
+    memory.remember("d", Origin.VOICE, BEFORE, now=101.0)
+    memory.remember("c", Origin.VOICE, BEFORE, now=102.0)
+    for number in range(63):
+        memory.remember(f"flood {number}", Origin.VOICE, BEFORE, now=103.0)
+    assert memory.before("d", Origin.VOICE, now=104.0) is None
+    assert memory.before("c", Origin.VOICE, now=104.0) == BEFORE
+
+
+def test_things_of_a_plan_are_what_may_be_referred_to_once_each():
+    lamp, fan = Target("sofa lamp", ("l",)), Target("fan", ("f",))
+    plan = Plan(tuple(Action(target, "power", "on") for target in (lamp, fan, lamp)))
+    before = before_of(plan, "said")
+    assert before.said == "said"
+    assert [spoken.target for spoken in before.targets] == [lamp, fan]
+    assert before.targets[0].words == ("sofa", "lamp")

@@ -13,14 +13,27 @@ from edge_agent.core.command import (
     Plan,
     Query,
     Refusal,
+    Schedule,
     Step,
     Target,
     Toggle,
+    When,
 )
-from edge_agent.core.entity import Attribute, Capability, Choice, Entity, Kind, Range, Reading
+from edge_agent.core.entity import (
+    ON_OFF,
+    Attribute,
+    Capability,
+    Choice,
+    Entity,
+    Kind,
+    Range,
+    Reading,
+)
 from edge_agent.core.registry import Changes, Registry
 from edge_agent.errors import ModelError
 from edge_agent.language.grammar import MOST_ACTIONS, Slots, compile_grammar, meaning
+from edge_agent.language.guards import LATER, unheeded
+from edge_agent.language.times import times_in
 from edge_agent.language.vocabulary import Spoken, Vocabulary
 from edge_agent.language.wording import VALUE_FORMS
 from edge_agent.models import find_model
@@ -49,11 +62,11 @@ class Words:
         return " ".join(self.words[token] for token in tokens).removesuffix(" \n")
 
 
-def build(home, text, numbers=(), texts=(), *, conditional=False, area=None):
+def build(home, text, numbers=(), texts=(), *, area=None, times="", also=(), **offered):
     words = Words()
-    targets = Vocabulary(home).candidates(text, area, most=40).targets
-    grammar = compile_grammar(home, Slots(targets, numbers, texts, conditional=conditional), words, END)
-    return grammar, words
+    targets = Vocabulary(home).candidates(text, area, most=40, also=also).targets
+    slots = Slots(targets, numbers, texts, times_in(times), **offered)
+    return compile_grammar(home, slots, words, END), words
 
 
 def say(root, words, text):
@@ -371,3 +384,253 @@ def test_target_whose_entities_are_gone_offers_nothing(home):
     gone = Spoken(Target("old lamp", ("light.gone",)), ("old", "lamp"))
     grammar = compile_grammar(home, Slots((gone,), (1.0,)), Words(), END)
     assert len(grammar.commands.children) == 1  # the refusal
+
+
+@pytest.fixture(scope="module")
+def rich(request):
+    """Everything that a sentence may offer."""
+    home = request.getfixturevalue("home")
+    return build(
+        home,
+        "kitchen hall study",
+        (20.0,),
+        times="in 10 minutes at 19:30",
+        conditional=True,
+        exceptional=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("turn off all lights except desk lamp", {"kitchen", "sofa", "bedroom"}),
+        ("turn off all lights except desk lamp except sofa lamp", {"kitchen", "bedroom"}),
+        ("turn off all lights except study lights", {"kitchen", "sofa", "bedroom"}),
+        ("turn off all lights except mood lights except bedroom fan", {"kitchen", "bedroom"}),
+        ("turn off all lights except ceiling light", {"sofa", "desk"}),
+        ("turn off kitchen lights except desk lamp", {"kitchen"}),
+    ],
+)
+def test_exceptions_are_left_out(rich, text, left):
+    grammar, words = rich
+    (action,) = say(grammar.commands, words, text).actions
+    assert set(action.target.entities) == {f"light.{room}" for room in left}
+    assert text == f"turn off {action.target.phrase}"
+    assert action.target.collective
+
+
+def test_exception_belongs_to_its_own_command(rich):
+    grammar, words = rich
+    text = "turn off all lights except desk lamp ; turn on all lights ; toggle sofa lamp"
+    first, second, _ = say(grammar.commands, words, text).actions
+    assert "light.desk" not in first.target.entities
+    assert "light.desk" in second.target.entities
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "turn off kitchen lights except ceiling light",
+        "turn off all lights except all lights",
+        "turn on sofa lamp ; turn off study lights except desk lamp",
+        "turn off mood lights except desk lamp except sofa lamp",
+    ],
+)
+def test_nothing_left_is_a_refusal(rich, text):
+    grammar, words = rich
+    assert say(grammar.commands, words, text) == Refusal("nothing is left after the exceptions")
+
+
+def test_room_that_is_excepted_is_spared_with_all_that_is_in_it(home):
+    kettle = Entity(
+        "switch.kettle", "kettle", Kind.SWITCH, (Capability("power", ON_OFF),), "kitchen"
+    )
+    home = home.apply(Changes(upsert=(kettle,)))
+    grammar, words = build(home, "kitchen", exceptional=True)
+    plan = say(grammar.commands, words, "turn off everything except kitchen")
+    left = set(plan.actions[0].target.entities)
+    assert {"switch.heater", "light.sofa"} <= left
+    assert not left & {"light.kitchen", "switch.kettle"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "turn off desk lamp except sofa lamp",
+        "turn off all lights except",
+        "turn off all lights except fridge",
+        "turn off all lights except desk lamp sofa lamp",
+        "which lights are on except desk lamp",
+        "turn off all lights in 10 minutes except desk lamp",
+    ],
+)
+def test_exceptions_go_with_several_things_alone(rich, text):
+    grammar, words = rich
+    assert say(grammar.commands, words, text) is None
+
+
+def test_exceptions_exist_only_where_one_was_said(full):
+    grammar, words = full
+    assert say(grammar.commands, words, "turn off all lights")
+    assert say(grammar.commands, words, "turn off all lights except desk lamp") is None
+
+
+IN, FOR, AT = Schedule(When.IN, 600), Schedule(When.FOR, 600), Schedule(When.AT, 70_200)
+
+
+@pytest.mark.parametrize(
+    ("text", "schedules"),
+    [
+        ("turn off desk lamp in 10 minutes", [IN]),
+        ("turn on desk lamp for 10 minutes", [FOR]),
+        ("set hall thermostat temperature to 20 at 19:30", [AT]),
+        ("turn off all lights except desk lamp at 19:30", [AT]),
+        ("turn on desk lamp ; turn off desk lamp in 10 minutes", [None, IN]),
+        ("turn on desk lamp at 19:30 ; turn off sofa lamp", [AT, None]),
+        ("if outdoor temperature is below 20 then turn on heater for 10 minutes", [FOR]),
+        ("turn off desk lamp", [None]),
+    ],
+)
+def test_time_goes_with_the_command_before_it(rich, text, schedules):
+    grammar, words = rich
+    plan = say(grammar.commands, words, text)
+    assert [action.schedule for action in plan.actions] == schedules
+    assert plan.scheduled == any(schedules)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "turn off desk lamp in 20 minutes",
+        "turn off desk lamp at 7:30",
+        "turn off desk lamp in 10 minutes at 19:30",
+        "turn off in 10 minutes desk lamp",
+        "in 10 minutes",
+        "is desk lamp on in 10 minutes",
+        "what is outdoor temperature at 19:30",
+        "none in 10 minutes",
+    ],
+)
+def test_times_that_were_not_said_do_not_exist_and_nothing_is_asked_for_later(rich, text):
+    grammar, words = rich
+    assert say(grammar.commands, words, text) is None
+
+
+@pytest.mark.parametrize("root", ["questions", "commands"])
+@pytest.mark.parametrize(
+    ("text", "entity", "attribute", "comparison"),
+    [
+        ("is outdoor temperature above 20", "sensor.outdoor", "temperature", Comparison.ABOVE),
+        ("is outdoor temperature below 20", "sensor.outdoor", "temperature", Comparison.BELOW),
+        ("is sofa lamp brightness above 20", "light.sofa", "brightness", Comparison.ABOVE),
+        (
+            "is hall thermostat current temperature below 20",
+            "climate.hall",
+            "current temperature",
+            Comparison.BELOW,
+        ),
+    ],
+)
+def test_number_is_compared_in_a_question(rich, root, text, entity, attribute, comparison):
+    grammar, words = rich
+    query = say(getattr(grammar, root), words, text)
+    assert query.target.entities == (entity,)
+    assert query == Query(Ask.STATE, query.target, attribute, 20.0, comparison)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "is outdoor temperature above 21",
+        "is outdoor temperature above",
+        "is outdoor temperature 20",
+        "is front door above 20",
+        "is sofa lamp above 20",
+        "is hall thermostat mode above heat",
+        "what is outdoor temperature above 20",
+    ],
+)
+def test_comparison_needs_a_number_that_was_said_and_one_that_is_read(rich, text):
+    grammar, words = rich
+    assert say(grammar.commands, words, text) is None
+
+
+LAMPS = (
+    "lamp",
+    "lamp in hall",
+    "lamp at 9",
+    "lamp for guests",
+    "lamp except shade",
+    "lamp in 7 minutes",
+)
+
+
+@pytest.fixture(scope="module")
+def puns():
+    """Names that go on as an exception or a time would."""
+    lamps = tuple(Entity(name, name, Kind.LIGHT, (Capability("power", ON_OFF),)) for name in LAMPS)
+    home = Registry().apply(Changes(upsert=lamps))
+    last = Spoken(Target("all lights except lamp", LAMPS[1:], collective=True), ("all", "lights"))
+    return build(
+        home, "lamp", times="in 7 minutes at 19:30", exceptional=True, also=(last,)
+    )  # fmt: skip
+
+
+SEVEN = {"in": Schedule(When.IN, 420), "for": Schedule(When.FOR, 420), "at": AT}
+
+
+@pytest.mark.parametrize("name", ["lamp", "lamp in hall", "lamp at 9", "lamp for guests"])
+@pytest.mark.parametrize("time", ["", "in 7 minutes", "for 7 minutes", "at 19:30"])
+@pytest.mark.parametrize("more", ["", " ; turn off lamp at 9"])
+def test_name_with_a_time_word_in_it_is_told_from_a_time(puns, name, time, more):
+    if (name, time) == ("lamp", "in 7 minutes"):
+        return  # that is a name
+    grammar, words = puns
+    plan = say(grammar.commands, words, f"turn on {name} {time}".strip() + more)
+    assert plan.actions[0].target.entities == (name,)
+    assert plan.actions[0].schedule == SEVEN.get(time.partition(" ")[0])
+    assert [action.target.entities for action in plan.actions[1:]] == [("lamp at 9",)] * bool(more)
+
+
+def test_name_that_reads_like_a_time_is_a_name_and_is_asked_about(puns):
+    grammar, words = puns
+    plan = say(grammar.commands, words, "turn on lamp in 7 minutes")
+    assert plan.actions[0].target.entities == ("lamp in 7 minutes",)
+    assert unheeded("turn on the lamp in 7 minutes", plan) == LATER
+
+
+@pytest.mark.parametrize(
+    ("exceptions", "spared"),
+    [
+        ("lamp", {"lamp"}),
+        ("lamp except lamp in hall", {"lamp", "lamp in hall"}),
+        ("lamp in hall except lamp at 9", {"lamp in hall", "lamp at 9"}),
+        ("lamp except shade", {"lamp except shade"}),
+        ("lamp except shade except lamp", {"lamp except shade", "lamp"}),
+        ("lamp at 19:30", {"lamp"}),
+        ("lamp for guests at 19:30", {"lamp for guests"}),
+    ],
+)
+def test_name_with_an_exception_in_it_is_told_from_an_exception(puns, exceptions, spared):
+    grammar, words = puns
+    plan = say(grammar.commands, words, f"turn on all lights except {exceptions}")
+    (action,) = plan.actions
+    assert set(action.target.entities) == set(LAMPS) - spared
+    assert (action.schedule is None) == ("19:30" not in exceptions)
+
+
+@given(st.data())
+def test_every_path_through_such_names_has_its_meaning(puns, data):
+    grammar, words = puns
+    tokens = walk(grammar.commands, data)
+    if tokens is not None:
+        refused = meaning(grammar.commands, tokens) == Refusal()
+        assert refused == (words.text(tokens) == "none")
+
+
+def test_what_is_no_path_means_nothing(rich):
+    grammar, words = rich
+    for text in ("turn on", "turn on desk lamp", "is desk lamp"):
+        assert meaning(grammar.commands, words(text)) == Refusal()
+    assert meaning(grammar.commands, [*words("fly away"), END]) == Refusal()
+    assert len(nodes(grammar.commands)) < 20_000

@@ -4,8 +4,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.core.command import Action, Comparison, Condition, Plan, Step, Target
-from edge_agent.language.guards import is_conditional, is_question, is_stop, unheeded, yes_or_no
+from edge_agent.core.command import (
+    Action,
+    Comparison,
+    Condition,
+    Plan,
+    Schedule,
+    Step,
+    Target,
+    When,
+)
+from edge_agent.language.guards import (
+    LATER,
+    is_conditional,
+    is_exception,
+    is_question,
+    is_stop,
+    unheeded,
+    yes_or_no,
+)
 
 QUESTIONS = """
 what is the temperature in the kitchen
@@ -19,6 +36,10 @@ whose turn is it
 where is the robot
 where's my phone?
 when does the washing machine finish
+when's the next train
+when will the dryer be done
+when was the door opened
+when did the lamp go on
 why is the hall light on
 why are the blinds closed
 how warm is it in the bedroom
@@ -135,6 +156,8 @@ increase the volume by ten
 unlock the garage
 dim the lights if it is after sunset
 turn on the light when it is dark
+when it is dark turn on the light
+when i come home open the garage
 do lock the door
 isolate the heater
 anything but the island light off
@@ -289,6 +312,317 @@ def test_only_a_whole_yes_or_no_answers(text, answer):
 def test_conditions_are_offered_where_one_is_said(text):
     assert is_conditional(text)
     assert not is_conditional("the gift is for the wife")
+
+
+POLITE = """
+why don't you turn on the lamp
+why don\u2019t we turn on the lamp?
+why do n't you turn on the lamp
+do you think you could turn on the lamp
+do you think you could turn on the lamp?
+i was wondering if you could turn on the lamp
+i'm wondering whether you could turn on the lamp?
+wondering if you can turn on the lamp
+just wondering if you might turn on the lamp
+would it be possible to turn on the lamp
+is it possible to turn on the lamp?
+could it be possible to turn on the lamp
+any chance you could turn on the lamp
+is there any way you can turn on the lamp?
+is there any chance of some light
+how about turning on the lamp
+what about some light in here
+can the lamp be turned on
+could the lamp be a bit brighter?
+would you mind turning on the lamp
+turn on the lamp if you don't mind
+turn on the lamp, if possible
+don't hesitate to turn on the lamp
+don't forget to turn on the lamp
+won't you turn on the lamp
+before i forget, turn on the lamp
+when you're ready turn on the lamp
+while you're at it turn on the lamp
+when you get a chance turn on the lamp
+do the vacuuming
+do my floors
+""".strip().splitlines()
+
+ASKED_POLITELY = """
+do you think the lamp is on
+do you think it is too warm?
+i was wondering if the lamp is on
+i'm wondering whether the door is locked
+can you tell me whether the lamp is on
+could you check if the door is locked
+would you know if the lamp is on
+is it possible that the lamp is on
+is there a lamp on
+is there any lamp on
+what about the lamp, is it on
+can the lamp be seen
+do my lamps work
+do the blinds close
+is any light on
+""".strip().splitlines()
+
+
+@pytest.mark.parametrize("text", POLITE)
+def test_polite_order_is_neither_question_nor_refusal(text):
+    assert not is_question(text)
+    assert unheeded(text, ON) is None
+
+
+@pytest.mark.parametrize("text", ASKED_POLITELY)
+def test_polite_question_stays_a_question(text):
+    assert is_question(text) or text.startswith(("is it possible", "what about"))
+
+
+WARMER = Plan((Action(Target("heating", ("climate.h",)), "temperature", Step(1)),))
+
+COMPLAINTS = """
+it isn't warm enough in here
+it isnt warm enough
+it's not warm enough
+it ain't warm enough
+it is not nearly warm enough
+the rooms aren't warm enough
+we are not warm enough
+i can't sleep, it is so cold
+i cannot feel my feet
+i can not feel my toes
+i can hardly feel my toes
+i couldn't sleep
+can't read in here
+it's not bad but a bit cold
+not only cold but freezing
+""".strip().splitlines()
+
+ORDERS_NOT_TO = """
+do not make it warm enough
+don't make it warm enough
+don't heat so i can sleep
+not warmer
+never make it warmer
+i can't see, so don't make it warmer
+it isn't cold
+it's not cold in here
+i don't want it warmer
+i do not want the heating any warmer
+nobody wants it warmer
+there is no need to heat
+no one asked for heating
+leave the heating alone
+avoid heating
+keep the heating from running
+hold off on heating
+it is not that cold
+""".strip().splitlines()
+
+
+@pytest.mark.parametrize("text", COMPLAINTS)
+def test_complaint_is_no_order_not_to(text):
+    assert unheeded(text, WARMER) is None
+
+
+@pytest.mark.parametrize("text", ORDERS_NOT_TO)
+def test_order_not_to_is_heard(text):
+    assert unheeded(text, WARMER) == "I heard a not"
+
+
+def turn_on(*phrases):
+    return Plan(tuple(Action(Target(phrase, (phrase,)), "power", "on") for phrase in phrases))
+
+
+@pytest.mark.parametrize(
+    ("text", "phrase"),
+    [
+        ("turn on the light, not the kitchen, the bedroom", "bedroom light"),
+        ("turn on the kitchen light, no not the kitchen, the bedroom light", "bedroom light"),
+        ("not the kitchen light, the bedroom light on", "bedroom light"),
+        ("not the kitchen i mean the bedroom light on", "bedroom light"),
+        ("not that one, the bedroom light on", "bedroom light"),
+    ],
+)
+def test_correction_is_heeded_by_what_was_meant_alone(text, phrase):
+    assert unheeded(text, turn_on(phrase)) is None
+    wrong = text.partition("not the ")[2].partition(",")[0].partition(" i mean")[0].split(" but")[0]
+    if wrong:
+        assert unheeded(text, turn_on(wrong)) == "I heard a not"
+        assert unheeded(text, turn_on(phrase, f"big {wrong}")) == "I heard a not"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "turn on the kitchen light, not the bedroom light",
+        "turn on the kitchen light, not the bedroom light, please",
+        "turn on the kitchen light but not the bedroom light",
+        "do not turn on the kitchen light, the bedroom light",
+        "don't turn on the light, not the kitchen, the bedroom",
+    ],
+)
+def test_what_is_not_meant_is_not_turned_on(text):
+    assert unheeded(text, turn_on("bedroom light")) == "I heard a not"
+
+
+CALLED_OFF = """
+never mind
+nevermind
+nvm
+forget it
+forget about it
+cancel
+cancel that
+cancel it
+oh, scratch that
+i changed my mind
+i've changed my mind!
+ignore that.
+disregard that
+belay that
+""".strip().splitlines()
+
+
+@pytest.mark.parametrize("ending", CALLED_OFF)
+def test_sentence_that_is_called_off_at_its_end(ending):
+    assert unheeded(f"turn on the lamp, {ending}", ON) == "it was called off"
+    assert unheeded(f"Turn on the lamp... {ending.upper()}", ON) == "it was called off"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "forget it, turn on the lamp",
+        "cancel that and turn on the lamp",
+        "i changed my mind, turn on the lamp",
+        "turn on the lamp, i forget its name",
+    ],
+)
+def test_sentence_that_calls_off_what_was_before_it(text):
+    assert unheeded(text, ON) is None
+
+
+ALL_OFF = Plan((Action(Target("all lights", ("a", "b"), collective=True), "power", "off"),))
+BUT_ONE = Plan(
+    (Action(Target("all lights except desk lamp", ("a",), collective=True), "power", "off"),)
+)
+
+EXCEPTIONS = """
+turn off all lights except the desk lamp
+turn off all lights, except for the desk lamp
+turn off all the lights but the desk lamp
+turn off all the lights but not the desk lamp
+turn off every light apart from the desk lamp
+switch off all but the desk lamp
+turn off all lights but leave the desk lamp on
+turn off all lights but keep the desk lamp on
+turn off all lights other than the desk lamp
+turn off all lights besides the desk lamp
+turn off all lights, excluding the desk lamp
+turn off all lights without the desk lamp
+turn off all lights and skip the desk lamp
+turn off all lights save for the desk lamp
+turn off all lights with the exception of the desk lamp
+""".strip().splitlines()
+
+
+@pytest.mark.parametrize("text", EXCEPTIONS)
+def test_exception_is_heeded_by_a_plan_that_has_one(text):
+    assert is_exception(text)
+    assert unheeded(text, BUT_ONE) is None
+    assert unheeded(text, ALL_OFF) in {"I did not understand the exception", "I heard a not"}
+
+
+@pytest.mark.parametrize(
+    ("text", "clause"),
+    [
+        ("do not turn off all lights except the desk lamp", "I heard a not"),
+        ("don't turn off any light but the desk lamp", "I heard a not"),
+        ("never turn off all lights apart from the desk lamp", "I heard a not"),
+        ("no need to turn off all lights but not the desk lamp", "I heard a not"),
+        ("turn off all lights except the desk lamp in ten minutes", LATER),
+        ("turn off all lights except the desk lamp if it is dark", "the condition"),
+        ("turn off all lights except the desk lamp and set the fan to 20", "the number"),
+        ("turn off all lights except the desk lamp, never mind", "called off"),
+    ],
+)
+def test_exception_hides_nothing_else(text, clause):
+    assert clause in unheeded(text, BUT_ONE)
+
+
+def test_name_that_reads_like_an_exception_hides_no_not():
+    named = turn_on("lamp except shade")
+    assert unheeded("turn on the lamp except shade", named) is None
+    assert unheeded("do not turn on the lamp", named) == "I heard a not"
+
+
+@pytest.mark.parametrize(
+    "text", ["turn off the light", "the buttercup lamp", "turn it off but do it fast", "nonbut the"]
+)
+def test_sentence_without_an_exception(text):
+    assert not is_exception(text)
+
+
+SEQUENCES = """
+turn on the lamp and after that the fan
+turn on the lamp, after this the fan
+turn on the lamp and afterwards the fan
+turn on the lamp, when that is done turn on the fan
+turn on the lamp, once it's done the fan
+turn on the lamp and as soon as you're done turn on the fan
+turn on the lamp, when you are done with that turn on the fan
+turn on the lamp, then the fan
+""".strip().splitlines()
+
+NO_SEQUENCES = """
+turn on the lamp and in ten minutes the fan
+turn on the lamp and after that in ten minutes the fan
+turn on the lamp and later the fan
+turn on the lamp and afterwards the fan if it is warm
+turn on the lamp, the fan when the washing is done
+turn on the lamp and the fan after dinner at seven
+turn on the lamp and when i come home the fan
+""".strip().splitlines()
+
+
+@pytest.mark.parametrize("text", SEQUENCES)
+def test_order_of_two_commands_is_kept_anyway(text):
+    assert unheeded(text, turn_on("lamp", "fan")) is None
+
+
+@pytest.mark.parametrize("text", NO_SEQUENCES)
+def test_time_or_condition_between_two_commands_is_not_kept(text):
+    assert unheeded(text, turn_on("lamp", "fan")) in {LATER, "I did not understand the condition"}
+
+
+def test_joining_words_of_half_a_plan_are_noticed():
+    assert unheeded("turn on the lamp and afterwards the fan", turn_on("lamp")) == LATER
+    text = "turn on the lamp, when that is done turn on the fan"
+    assert unheeded(text, turn_on("lamp")) == "I did not understand the condition"
+
+
+@pytest.mark.parametrize(
+    "text", ["turn off every light", "close every single window", "every lamp in the hall off"]
+)
+def test_every_thing_is_no_time(text):
+    assert unheeded(text, Plan(())) is None
+
+
+@pytest.mark.parametrize(
+    "time",
+    "every day,every 5 minutes,every other day,every monday,every single evening,every now and then"
+    ",every two hours,every time".split(","),
+)
+def test_every_time_is_one(time):
+    assert unheeded(f"turn on the lamp {time}", ON) == LATER
+
+
+@pytest.mark.parametrize("when", list(When))
+@pytest.mark.parametrize("text", ["turn on the lamp", "turn on the lamp by one", "lamp on soonish"])
+def test_plan_for_another_time_is_doubted_whatever_the_words(when, text):
+    plan = Plan((*ON.actions, Action(LAMP, "power", "off", schedule=Schedule(when, 60))))
+    assert unheeded(text, plan) == LATER
 
 
 @given(st.text(max_size=120))

@@ -4,7 +4,8 @@ from edge_agent.core.command import Target
 from edge_agent.core.entity import ON_OFF, Area, Capability, Entity, Kind
 from edge_agent.core.names import fold
 from edge_agent.core.registry import Changes, Registry
-from edge_agent.language.vocabulary import NAMES, Vocabulary, stem
+from edge_agent.language.synonyms import OTHER_WORDS
+from edge_agent.language.vocabulary import NAMES, Spoken, Vocabulary, stem
 
 POWER = Capability("power", ON_OFF)
 SECURITY = {"lock.front", "lock.back", "cover.garage", "siren.attic"}
@@ -185,3 +186,132 @@ def test_plural_and_punctuation_do_not_matter_to_the_search():
     assert stem("lights,") == stem("light")
     assert stem("glass") == "glass"
     assert stem("anna's") == "annas"[:-1]
+
+
+def names(home, text, area=None, **more):
+    """What the model is shown, best first."""
+    vocabulary = Vocabulary(home)
+    found = vocabulary.candidates(text, home.area_named(area), **more).names
+    return [vocabulary.describe(named) for named in found]
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("i am freezing", "hall thermostat"),
+        ("it is stuffy, some breeze please", "bedroom fan"),
+        ("there is too much glare", "study blind, blind"),
+        ("arm against burglars, make it scream with an alarm", "siren"),
+        ("i need to buy eggs", "shopping list"),
+        ("let the car in, open the garage", "garage door"),
+    ],
+)
+def test_thing_is_found_by_what_it_is_for(home, text, name):
+    assert any(found.startswith(name.partition(",")[0]) for found in names(home, text))
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("brighter in the corridor", "hall, room"),
+        ("entryway lamp", "hall, room"),
+        ("light in the workspace", "study, room"),
+        ("everything upper off", "upstairs, floor"),
+    ],
+)
+def test_place_is_found_by_another_word_for_it(home, text, place):
+    assert place in names(home, text)
+
+
+def test_word_that_was_said_counts_more_than_another_for_it():
+    rooms = [Area(word, word) for word in ("lounge", "living room", "sitting room")]
+    home = Registry.configured(areas=rooms)
+    for room in rooms:
+        assert names(home, f"the {room.name} please")[0] == f"{room.name}, room"
+
+
+def test_other_words_work_both_ways_and_are_as_the_search_compares_them():
+    for word, others in OTHER_WORDS.items():
+        assert word == fold(word)
+        assert word not in others
+        assert all(word in OTHER_WORDS[other] for other in others)
+
+
+def test_thing_of_many_names_is_shown_once_unless_more_were_said(home):
+    def desk(text):
+        both = {"desk lamp, light in study", "work light, in study"}
+        return [name for name in names(home, text) if name in both]
+
+    assert desk("desk light") == ["desk lamp, light in study"]
+    assert desk("work light") == ["work light, in study"]
+    assert sorted(desk("work light or desk lamp")) == [
+        "desk lamp, light in study",
+        "work light, in study",
+    ]
+
+
+def test_thing_where_the_speaker_is_comes_first(city):
+    vocabulary = Vocabulary(city)
+    for room in ("room 5", "room 15"):
+        first, *_ = vocabulary.candidates("the lamp please", city.area_named(room)).names
+        assert city.area_of(first.target.entities[0]).name == room
+    elsewhere = vocabulary.candidates("upper stove lamp", city.area_named("room 7")).names[0]
+    assert elsewhere.target.phrase == "upper stove lamp"
+
+
+def test_thing_that_is_referred_to_comes_first_and_is_offered(home):
+    heater = Spoken(Target("heater", ("switch.heater",)), ("heater",))
+    assert "heater" not in targets(home, "turn it off again")
+    for text in ("turn it off again", "turn the heater off again"):
+        found = Vocabulary(home).candidates(text, None, also=(heater,))
+        assert found.names[0] == heater
+        phrases = [s.target.phrase for s in found.targets if not s.question_only]
+        assert phrases.count("heater") == 1
+    many = tuple(Spoken(Target(f"x{n}", ("switch.heater",)), (f"x{n}",)) for n in range(2 * NAMES))
+    assert len(Vocabulary(home).candidates("on", None, also=many).names) == NAMES
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("sofa lamp", "sofa lamp, light in hall"),
+        ("bedroom fan", "bedroom fan"),
+        ("hall thermostat", "hall thermostat"),
+        ("ceiling light", "ceiling light"),
+        ("heater", "heater, switch in garage"),
+        ("mood lights", "mood lights, group"),
+        ("kitchen", "kitchen, room"),
+        ("upstairs", "upstairs, floor"),
+        ("outdoor temperature", "outdoor temperature, sensor"),
+    ],
+)
+def test_name_is_shown_with_what_and_where_it_is_unless_it_says_so(home, said, shown):
+    assert shown in names(home, said)
+
+
+def test_what_is_gone_is_still_shown_as_it_was_called(home):
+    gone = Spoken(Target("old lamp", ("light.gone", "light.gone2")), ("old", "lamp"))
+    assert names(home, "it", "study", also=(gone,))[0] == "old lamp"
+
+
+def test_work_for_a_sentence_is_a_few_looks_at_each_thing():
+    looks = 0
+
+    class Watched(Entity):
+        def __getattribute__(self, name):
+            nonlocal looks
+            looks += 1
+            return super().__getattribute__(name)
+
+    kinds = [Kind.LIGHT, Kind.OUTLET, Kind.BLIND, Kind.LOCK, Kind.FAN, Kind.SENSOR]
+    things = tuple(
+        Watched(f"e{n}", f"thing {n} lamp", kinds[n % 6], (POWER,), f"room_{n % 40}")
+        for n in range(1000)
+    )
+    home = Registry().apply(Changes(upsert=things))
+    vocabulary = Vocabulary(home)
+    rooms = "room 1 room 2 room 3 room 4 room 5 room 6 room 7 room 8 room 9 room 10"
+    for text, most in (("turn on thing 7 lamp", 15), ("all lights off", 15), (rooms, 60)):
+        looks = 0
+        vocabulary.candidates(text, home.area_named("room 3"))
+        assert 0 < looks <= most * len(things), (text, looks)

@@ -1,15 +1,23 @@
 """A sentence comes in, one reply goes out: permission, questions back, dry runs, outcomes."""
 
+from dataclasses import replace
+
 import pytest
 
+from edge_agent.core.command import Action, Plan, Schedule, Target, When
 from edge_agent.core.entity import Origin, Risk
 from edge_agent.core.interlock import Control, Requirement, Rule
 from edge_agent.core.policy import Policy, Verdict
 from edge_agent.core.registry import Changes
 from edge_agent.core.state import Availability
+from edge_agent.language.dialogue import RECALL_TIME, Confirm
+from edge_agent.language.guards import LATER
+from edge_agent.language.interpreter import Calibration, Interpreter
+from edge_agent.language.prompt import CANDIDATES, Mark
 from edge_agent.service.executor import Interlocks
 from edge_agent.service.request import Request
 from edge_agent.service.response import Status
+from edge_agent.service.worker import Loaded
 
 ANSWERS = {
     "sofa lamp on": "turn on sofa lamp",
@@ -32,6 +40,25 @@ ANSWERS = {
     "sofa lamp on and front door unlocked": "turn on sofa lamp; unlock front door",
     "press the door bell": "press door bell",
     "heat the hall": "set hall thermostat mode to heat",
+    "turn it off again": "turn off sofa lamp",
+    "is the outdoor temperature below 5": "is outdoor temperature below 5",
+    "heater off in 10 minutes": "turn off heater in 10 minutes",
+    "heater off in 5 minutes": "turn off heater",
+    "heater off by one": "turn off heater at 1:00",
+    "heater on for 2 hours": "turn on heater for 2 hours",
+    "heater on by one and off by two": "turn on heater at 1:00; turn off heater at 2:00",
+    "heater on, off in 10 minutes": "turn on heater; turn off heater in 10 minutes",
+    "heater and fan off in 10 minutes": (
+        "turn off heater in 10 minutes; turn off bedroom fan in 10 minutes"
+    ),
+    "unlock the front door in 10 minutes": "unlock front door in 10 minutes",
+    "ceiling light on in 10 minutes": "turn on ceiling light in 10 minutes",
+    "ceiling light on in 10 minutes, kitchen": "turn on kitchen ceiling light in 10 minutes",
+    "sofa lamp to 400 in 10 minutes": "set sofa lamp brightness to 400 in 10 minutes",
+    "if the outdoor temperature is below 5 heater on in 10 minutes": (
+        "if outdoor temperature is below 5 then turn on heater in 10 minutes"
+    ),
+    "all lights but the desk lamp off": "turn off all lights except desk lamp",
 }
 ASKS = {Origin.COMMAND: dict.fromkeys(Risk, Verdict.CONFIRM)}
 ASKS[Origin.VOICE] = ASKS[Origin.COMMAND]
@@ -394,3 +421,172 @@ def test_device_that_vanishes_before_the_yes_is_not_commanded(rig):
     reply = voice("yes")
     assert reply.status in {Status.REJECTED, Status.UNSUPPORTED}
     assert rig.link.sent == []
+
+
+def test_question_with_a_number_is_answered_and_moves_nothing(rig):
+    voice = Voice(rig)
+    text = "is the outdoor temperature below 5"
+    assert voice(text).text.startswith("I do not know")
+    rig.observe("sensor.outdoor", "temperature", 3.0)
+    assert voice(text).text == "Yes, the outdoor temperature is 3 degrees."
+    rig.observe("sensor.outdoor", "temperature", 5.0)
+    assert voice(text).text == "No, the outdoor temperature is 5 degrees."
+    assert rig.link.sent == []
+
+
+def test_exception_is_spared(rig):
+    reply = Voice(rig)("all lights but the desk lamp off")
+    assert reply.status is Status.OK
+    assert {call.device for call in reply.calls} == {
+        "light.kitchen",
+        "light.sofa",
+        "light.bedroom",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "question", "sent"),
+    [
+        ("heater off in 10 minutes", "turn off the heater", [("set/switch.heater/power", "off")]),
+        ("heater off in 5 minutes", "turn off the heater", [("set/switch.heater/power", "off")]),
+        ("heater off by one", "turn off the heater", [("set/switch.heater/power", "off")]),
+        (
+            "heater and fan off in 10 minutes",
+            "turn off the heater and turn off the bedroom fan",
+            [("set/switch.heater/power", "off"), ("set/fan.bedroom/power", "off")],
+        ),
+    ],
+)
+@pytest.mark.parametrize("origin", list(Origin))
+def test_thing_for_later_is_offered_for_now(rig, origin, text, question, sent):
+    voice = Voice(rig)
+    reply = voice(text, origin=origin)
+    assert (reply.status, reply.reason, reply.calls) == (Status.CLARIFY, LATER, ())
+    assert reply.text == f"{LATER}. Shall I {question} now?"
+    assert rig.link.sent == []
+    assert voice("yes", origin=origin).status is Status.OK
+    assert rig.link.to_devices == sent
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "heater on for 2 hours",
+        "heater on by one and off by two",
+        "heater on, off in 10 minutes",
+    ],
+)
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_thing_that_would_be_another_one_now_is_not_offered(rig, text, dry_run):
+    voice = Voice(rig)
+    reply = voice(text, dry_run=dry_run)
+    assert (reply.status, reply.text, reply.calls) == (Status.UNSUPPORTED, f"{LATER}.", ())
+    assert voice("yes").status is Status.UNSUPPORTED
+    assert rig.link.sent == []
+
+
+def test_yes_to_now_is_no_permission_yet(rig):
+    voice = Voice(rig)
+    voice("unlock the front door in 10 minutes")
+    reply = voice("yes")
+    assert (reply.status, reply.text) == (Status.CLARIFY, "Shall I unlock the front door lock?")
+    assert rig.link.sent == []
+    assert voice("yes").status is Status.OK
+    assert rig.link.to_devices == UNLOCKED
+
+
+def test_which_one_is_asked_before_when(rig):
+    voice = Voice(rig)
+    assert voice("ceiling light on in 10 minutes").reason == "ambiguous target"
+    reply = voice("kitchen")
+    assert reply.text == f"{LATER}. Shall I turn on the Kitchen ceiling light now?"
+    assert rig.link.sent == []
+
+
+def test_thing_for_later_that_cannot_be_done_is_refused_now(rig):
+    reply = Voice(rig)("sofa lamp to 400 in 10 minutes")
+    assert reply.status is Status.REJECTED
+    rig.observe("sensor.outdoor", "temperature", 9.0)
+    reply = Voice(rig)("if the outdoor temperature is below 5 heater on in 10 minutes")
+    assert reply.text.endswith("So I did nothing.")
+    rig.observe("sensor.outdoor", "temperature", 3.0)
+    reply = Voice(rig)("if the outdoor temperature is below 5 heater on in 10 minutes")
+    assert reply.text == f"{LATER}. Shall I turn on the heater now?"
+    assert rig.link.sent == []
+
+
+@pytest.mark.parametrize("when", list(When))
+@pytest.mark.parametrize("how", ["yes", "approved"])
+def test_plan_for_later_is_not_carried_out_by_any_way_in(rig, when, how):
+    action = Action(Target("heater", ("switch.heater",)), "power", "on")
+    plan = Plan((replace(action, schedule=Schedule(when, 0.0)),))
+    rig.dialogue.ask("voice", Origin.VOICE, Confirm(plan, approved=True), rig.clock.now)
+    if how == "yes":
+        reply = Voice(rig)("yes")
+    else:
+        request = Request("1", "", Origin.VOICE, "voice", rig.clock.now)
+        reply = rig.run(lambda: rig.turn.approve(request, lambda: False))
+    assert (reply.status, reply.reason) == (Status.UNSUPPORTED, LATER)
+    assert rig.link.sent == []
+
+
+AGAIN = "turn it off again"
+OFF_AGAIN = [("set/light.sofa/power", "on"), ("set/light.sofa/power", "off")]
+
+
+def test_it_is_what_was_done_just_before(rig):
+    voice = Voice(rig)
+    assert voice(AGAIN).status is Status.UNSUPPORTED
+    voice("sofa lamp on")
+    assert voice(AGAIN).text == "The sofa lamp is off."
+    assert rig.link.to_devices == OFF_AGAIN
+
+
+@pytest.mark.parametrize("between", ["conversation", "origin", "time", "called off"])
+def test_it_is_nothing_for_others_or_too_late_or_after_a_stop(rig, between):
+    voice = Voice(rig)
+    voice("sofa lamp on")
+    more = {}
+    match between:
+        case "conversation":
+            more = {"conversation": "another"}
+        case "origin":
+            more = {"origin": Origin.COMMAND}
+        case "time":
+            rig.clock.now += RECALL_TIME + 1
+        case _:
+            rig.control.call_off()
+    assert voice(AGAIN, **more).status is Status.UNSUPPORTED
+    assert rig.link.to_devices == OFF_AGAIN[:1]
+
+
+def test_it_is_what_a_question_left_alone(rig):
+    voice = Voice(rig)
+    voice("sofa lamp on")
+    voice("is the outdoor temperature below 5")
+    assert voice(AGAIN).status is Status.OK
+
+
+def test_it_is_what_was_done_after_a_yes(make_rig):
+    rig = make_rig(ANSWERS | {AGAIN: "turn off heater"})
+    voice = Voice(rig)
+    voice("sofa lamp on")
+    voice("heater off in 5 minutes")
+    assert voice(AGAIN).status is Status.UNSUPPORTED
+    voice("heater off in 5 minutes")
+    voice("yes")
+    assert voice(AGAIN).text == "The heater is off."
+
+
+def test_model_is_shown_what_was_done_just_before(make_rig, make_marked_model):
+    model = make_marked_model(ANSWERS)
+    surely = Calibration(5.0, 1.0, dict.fromkeys(Risk, 0.5), 0.2)
+    rig = make_rig(load=lambda: Loaded("marked", "0" * 64, Interpreter(model, CANDIDATES, surely)))
+    voice = Voice(rig)
+    voice("sofa lamp on")
+    voice(AGAIN)
+    assert rig.link.to_devices == OFF_AGAIN
+    first, second = model.prompts[-2:]
+    assert Mark.BEFORE not in first
+    assert f"{Mark.BEFORE} turn on sofa lamp{Mark.SAID} {AGAIN}{Mark.DO}" in second
+    assert f"{Mark.NAME} sofa lamp, light in hall" in second
