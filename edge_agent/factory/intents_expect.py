@@ -306,15 +306,18 @@ def _get_state(spoken: Spoken) -> Iterator[Meaning]:
         yield Query(Ask.STATE, target, attribute, value)
         yield Query(Ask.STATE, target, attribute)
         return
-    asked = plain(spoken.text)
-    if "how many" in asked:
+    asked = {*plain(spoken.text).split()}
+    if {"how", "many"} <= asked:
         asks: tuple[Ask, ...] = (Ask.COUNT,)
-    elif asked.startswith(("which", "what", "who", "are any", "is any", "any", "are there")):
+    elif asked & _WHICH:
         asks = (Ask.WHICH, Ask.ANY)  # both answers name those that are
     else:
         asks = (Ask.STATE,)
     for ask in asks:
         yield Query(ask, target, attribute, value)
+
+
+_WHICH = frozenset({"any", "anyone", "anything", "there", "what", "which", "who"})
 
 
 def _reported(registry: Registry, thing: Thing, state: str) -> tuple[str, Value]:
