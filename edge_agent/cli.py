@@ -128,6 +128,7 @@ def _eval_model_options(scored: argparse.ArgumentParser) -> None:
     add("--vocabulary", type=Path, metavar="JSON", help="of a checkpoint")
     add("--cases", type=int, default=2000, metavar="N", help="sentences (default: 2000)")
     add("--seed", type=int, default=1, metavar="S", help="another seed, other homes")
+    add("--nothing", action="store_true", help="only sentences after which nothing may be done")
     add("--engine", choices=("torch", "daemon"), default="torch", help="daemon is its own, slowly")
     add("--threads", type=int, metavar="N", help="of the engine torch")
     add("--intents", type=Path, metavar="DIR", help="score sentences of Home Assistant's intents")

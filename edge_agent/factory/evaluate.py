@@ -17,7 +17,7 @@ from edge_agent.core.command import Meaning
 from edge_agent.errors import FactoryError
 from edge_agent.factory.bank import Split
 from edge_agent.factory.calibrate import calibrate
-from edge_agent.factory.cases import WORLDS, Source, cases, load_source
+from edge_agent.factory.cases import MIX, WORLDS, Source, cases, load_source
 from edge_agent.factory.compose import Case
 from edge_agent.factory.judge import Judged, judge, meant_by
 from edge_agent.factory.reader import Reader, open_reader
@@ -40,7 +40,13 @@ class Item:
     labels: Mapping[str, str]
 
 
-def items(source: Source, split: Split, seed: int, count: int) -> Iterator[Item]:
+NOTHING: Mapping[str, float] = {"nothing": 0.7, "absent": 0.2, "cancelled": 0.1}
+"""Shares of the sorts of sentence where only those count that nothing may be done after."""
+
+
+def items(
+    source: Source, split: Split, seed: int, count: int, mix: Mapping[str, float] = MIX
+) -> Iterator[Item]:
     """Cases to score: homes of each size alike, cars and appliances, in their usual shares."""
     homes = WORLDS["home"] / sum(WORLDS.values())
     parts: list[tuple[str, int | None, float]] = [
@@ -54,7 +60,13 @@ def items(source: Source, split: Split, seed: int, count: int) -> Iterator[Item]
     for number, (sort, size, share) in enumerate(parts):
         wanted = max(1, round(count * share))
         made = cases(
-            source, split, seed * 100 + number, worlds={sort: 1.0}, devices=size, a_world=_A_WORLD
+            source,
+            split,
+            seed * 100 + number,
+            worlds={sort: 1.0},
+            mix=mix,
+            devices=size,
+            a_world=_A_WORLD,
         )
         world, vocabulary = None, None
         for case, found in islice(made, wanted):
@@ -99,6 +111,7 @@ def evaluate(
     *,
     seed: int,
     count: int,
+    mix: Mapping[str, float] = MIX,
     tell: Callable[[int], None] = lambda _: None,
 ) -> list[Judged]:
     """A model's readings of invented cases.
@@ -108,6 +121,7 @@ def evaluate(
         split: Whose phrasings and names are said.
         seed: The same seed gives the same cases.
         count: How many.
+        mix: Shares of the sorts of sentence.
         tell: Hears how many were read.
 
     Raises:
@@ -115,7 +129,7 @@ def evaluate(
         ModelError: The model cannot be used.
     """
     judged: list[Judged] = []
-    for one in reader.read_all(items(load_source(), split, seed, count), judge_case):
+    for one in reader.read_all(items(load_source(), split, seed, count, mix), judge_case):
         judged.append(one)
         tell(len(judged))
     return judged
@@ -149,7 +163,14 @@ def eval_model(options: argparse.Namespace) -> int:
         except OSError as error:
             raise FactoryError(f"{options.calibrate}: cannot be written: {error}") from error
     started = time.monotonic()
-    judged = evaluate(reader, Split.TEST, seed=options.seed, count=options.cases, tell=_progress)
+    judged = evaluate(
+        reader,
+        Split.TEST,
+        seed=options.seed,
+        count=options.cases,
+        mix=NOTHING if options.nothing else MIX,
+        tell=_progress,
+    )
     seconds = time.monotonic() - started
     report = summarise(judged, calibration, name=reader.name, seed=options.seed, seconds=seconds)
     if options.card is not None:
