@@ -38,12 +38,13 @@ _ASKS = re.compile(
 _WONDERS = re.compile(
     r"\b(?:tell me|let me know|check|see|find out|know|wonder(?:ing)?|remember|say|ask(?:ing)?)\s+"
     r"(?:me\s+)?(?:if|whether|what|which|who|where|when|why|how)\b"
+    r"|\b(?:is|are|was|were) (?:it|they)\b"
 )
 _POLITE = re.compile(
     r"^(?:(?:can|could|will|would|won'?t)\s+(?:you|u|someone|we|i)\b"
     r"|why do ?n'?t (?:you|we)\b|do you think (?:you|we) (?:could|can|might)\b"
     r"|(?:i was|i'?m|was|just)? ?wondering (?:if|whether) (?:you|we|i) (?:could|can|might)\b"
-    r"|(?:would|is|could|might) it (?:be )?(?:\w+ )?possible\b"
+    r"|(?:would|is|could|might) it (?:be )?(?:\w+ )?possible\b(?! that (?!(?:you|we|i)\b))"
     r"|(?:is there )?any (?:chance|way) (?:you|we|i|of|to|for)\b|how about\b|what about\b"
     r"|(?:can|could) (?:the|my|our) .+ be (?:\w+ )*(?:\w+er|set|turned|switched)\b)"
 )

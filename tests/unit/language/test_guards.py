@@ -344,6 +344,7 @@ before i forget, turn on the lamp
 when you're ready turn on the lamp
 while you're at it turn on the lamp
 when you get a chance turn on the lamp
+is it possible that you turn on the lamp
 do the vacuuming
 do my floors
 """.strip().splitlines()
@@ -357,6 +358,7 @@ can you tell me whether the lamp is on
 could you check if the door is locked
 would you know if the lamp is on
 is it possible that the lamp is on
+could it be possible that someone left the lamp on
 is there a lamp on
 is there any lamp on
 what about the lamp, is it on
@@ -375,7 +377,7 @@ def test_polite_order_is_neither_question_nor_refusal(text):
 
 @pytest.mark.parametrize("text", ASKED_POLITELY)
 def test_polite_question_stays_a_question(text):
-    assert is_question(text) or text.startswith(("is it possible", "what about"))
+    assert is_question(text)
 
 
 WARMER = Plan((Action(Target("heating", ("climate.h",)), "temperature", Step(1)),))
