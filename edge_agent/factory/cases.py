@@ -18,7 +18,7 @@ from edge_agent.core.entity import Kind
 from edge_agent.core.names import fold
 from edge_agent.core.registry import Registry
 from edge_agent.errors import FactoryError
-from edge_agent.factory.bank import BANK, Bank, Split, load_bank
+from edge_agent.factory.bank import BANK, Bank, Some, Split, load_bank
 from edge_agent.factory.compose import Case, Composer, Miss
 from edge_agent.factory.refer import Synonyms
 from edge_agent.factory.worlds import (
@@ -87,7 +87,7 @@ def load_source(directory: Path = BANK) -> Source:
     names = load_names(directory / "names")
     file = directory / "items.yaml"
     try:
-        items = msgspec.convert(yaml.safe_load(file.read_text(encoding="utf-8")), list[str])
+        items = msgspec.convert(yaml.safe_load(file.read_text(encoding="utf-8")), Some)
     except (OSError, yaml.YAMLError, msgspec.ValidationError) as error:
         raise FactoryError(f"{file}: {error}") from error
     kinds = {kind: names.synonyms[kind.value] for kind in Kind if kind.value in names.synonyms}

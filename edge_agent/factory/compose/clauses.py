@@ -6,7 +6,7 @@ Knows what was said and meant; not how the output language writes it.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from edge_agent.core.command import Extreme, Step, Toggle, Wanted, When
+from edge_agent.core.command import Extreme, Step, Toggle, Wanted
 from edge_agent.core.entity import Choice, Entity, Range
 from edge_agent.core.names import fold
 from edge_agent.factory.bank import Phrasing
@@ -28,7 +28,8 @@ class Clause:
     attribute: str
     wanted: Wanted
     phrasing: Phrasing
-    when: When | None = None
+    time: str | None = None
+    """When it is to be done, as the output language writes it."""
 
 
 class Clauses:

@@ -19,6 +19,7 @@ from edge_agent.factory.values import (
     say_duration,
     say_number,
     sensor_number,
+    time_phrase,
 )
 from edge_agent.language.interpreter import Before
 from edge_agent.language.vocabulary import Candidates
@@ -83,8 +84,11 @@ class Commands:
             if when is When.FOR and clause.wanted != "on":
                 forms = [form for form in forms if " off" not in form]
             said = random.choice(forms).replace("{duration}", say_duration(random))
+        time = time_phrase(said, when)
+        if time is None:
+            raise Miss
         text = f"{said} {clause.text}" if random.random() < 0.3 else f"{clause.text} {said}"
-        return self._case(replace(clause, text=text, when=when))
+        return self._case(replace(clause, text=text, time=time))
 
     def conditional(self) -> Case:
         """A command that depends on something."""

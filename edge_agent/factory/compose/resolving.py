@@ -9,10 +9,10 @@ from edge_agent.core.entity import Area
 from edge_agent.core.names import fold
 from edge_agent.factory.compose.case import Case, Miss
 from edge_agent.factory.compose.clauses import Clause
+from edge_agent.factory.compose.reach import Reach
 from edge_agent.factory.compose.scene import Scene
 from edge_agent.factory.noise import dressed, noisy
 from edge_agent.factory.refer import Reference
-from edge_agent.factory.values import time_phrase
 from edge_agent.language.guards import is_conditional, is_exception, is_question
 from edge_agent.language.interpreter import Before
 from edge_agent.language.prompt import MOST_CHARACTERS, Context
@@ -30,6 +30,7 @@ class Resolver:
         """Indexes the names of the home as the daemon does."""
         self._scene = scene
         self._vocabulary = Vocabulary(scene.registry)
+        self._reach = Reach(self._vocabulary)
 
     def commands(
         self,
@@ -67,7 +68,7 @@ class Resolver:
             return prefix + f"{SEPARATOR} ".join(dict.fromkeys(written))
 
         commands = sum(len(clause.targets) for clause in clauses)
-        what = "conditional" if condition else "timed" if clauses[0].when else "several"
+        what = "conditional" if condition else "timed" if clauses[0].time else "several"
         if commands == 1 and what == "several":
             what = "=".join(first.do or ())
         how = how or clauses[0].targets[0].how
@@ -112,6 +113,8 @@ class Resolver:
             before.said if before else None,
         )
         output = write(candidates)
+        if not self._reach.can_say(output, text, candidates):
+            raise Miss
         return Case(text, output, area, before, context, candidates, what, style, how, commands)
 
     def said(self, text: str, *, imperative: bool) -> str:
@@ -149,9 +152,4 @@ class Resolver:
             if not is_exception(text):
                 raise Miss
             written += f" {EXCEPT} {self.phrase(other, candidates)}"
-        if clause.when is not None:
-            time = time_phrase(text, clause.when)
-            if time is None:
-                raise Miss
-            written += f" {time}"
-        return written
+        return written if clause.time is None else f"{written} {clause.time}"
