@@ -281,32 +281,48 @@ void gated_back(int64_t rows, int64_t width, const bf16 *joined, const bf16 *out
   }
 }
 
-// [rows, columns] to [columns, rows], in squares of 8; columns a multiple of 8.
+// Exchanges rows and columns of 16 x 16 words of 32 bits.
+static inline void turn(__m512i r[16]) {
+  __m512i t[16];
+  for (int i = 0; i < 16; i += 2) {
+    t[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
+    t[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
+  }
+  for (int i = 0; i < 16; i += 4) {
+    r[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
+    r[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
+    r[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
+    r[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
+  }
+  for (int i = 0; i < 4; i++) {
+    t[i] = _mm512_shuffle_i32x4(r[i], r[i + 4], 0x88);
+    t[i + 4] = _mm512_shuffle_i32x4(r[i], r[i + 4], 0xdd);
+    t[i + 8] = _mm512_shuffle_i32x4(r[i + 8], r[i + 12], 0x88);
+    t[i + 12] = _mm512_shuffle_i32x4(r[i + 8], r[i + 12], 0xdd);
+  }
+  for (int i = 0; i < 8; i++) {
+    r[i] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0x88);
+    r[i + 8] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0xdd);
+  }
+}
+
+// [rows, columns] to [columns, rows].
 void transpose(int64_t rows, int64_t columns, const bf16 *from, bf16 *to) {
   int64_t whole = rows & ~(int64_t)31;
 #pragma omp parallel for schedule(static)
   for (int64_t top = 0; top < whole; top += 32)
-    for (int64_t left = 0; left < columns; left += 8)
-      for (int64_t down = 0; down < 32; down += 8) {
-        __m128i r[8], s[8];
-        for (int i = 0; i < 8; i++)
-          r[i] = _mm_loadu_si128((const __m128i *)(from + (top + down + i) * columns + left));
-        for (int i = 0; i < 4; i++) {
-          s[2 * i] = _mm_unpacklo_epi16(r[2 * i], r[2 * i + 1]);
-          s[2 * i + 1] = _mm_unpackhi_epi16(r[2 * i], r[2 * i + 1]);
-        }
-        for (int i = 0; i < 2; i++) {
-          r[4 * i] = _mm_unpacklo_epi32(s[4 * i], s[4 * i + 2]);
-          r[4 * i + 1] = _mm_unpackhi_epi32(s[4 * i], s[4 * i + 2]);
-          r[4 * i + 2] = _mm_unpacklo_epi32(s[4 * i + 1], s[4 * i + 3]);
-          r[4 * i + 3] = _mm_unpackhi_epi32(s[4 * i + 1], s[4 * i + 3]);
-        }
-        for (int i = 0; i < 4; i++) {
-          bf16 *at = to + (left + 2 * i) * rows + top + down;
-          _mm_storeu_si128((__m128i *)at, _mm_unpacklo_epi64(r[i], r[i + 4]));
-          _mm_storeu_si128((__m128i *)(at + rows), _mm_unpackhi_epi64(r[i], r[i + 4]));
-        }
+    for (int64_t left = 0; left < columns; left += 16) {
+      __m512i pairs[16];  // of numbers that will be neighbours
+      for (int i = 0; i < 16; i++) {
+        const bf16 *at = from + (top + 2 * i) * columns + left;
+        __m512i low = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)at));
+        __m512i high = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(at + columns)));
+        pairs[i] = _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
       }
+      turn(pairs);
+      for (int i = 0; i < 16; i++)
+        _mm512_storeu_si512(to + (left + i) * rows + top, pairs[i]);
+    }
   for (int64_t row = whole; row < rows; row++)
     for (int64_t column = 0; column < columns; column++)
       to[column * rows + row] = from[row * columns + column];

@@ -214,20 +214,18 @@ def ready(
         full = f"{name}.weight"
         return weights[full] if transform is None else transform(full, weights)
 
+    def matrix(index: int, name: str) -> Tensor:
+        return take(f"blk.{index}.{name}").to(dtype)
+
     def layer(index: int) -> Block:
-        part = {
-            name: take(f"blk.{index}.{name}")
-            for name in "attn_norm attn_q attn_k attn_v attn_output".split()
-            + "ffn_norm ffn_gate ffn_up ffn_down".split()
-        }
-        q, k = (half_split(part[name], shape.head_dim) for name in ("attn_q", "attn_k"))
+        q, k, v = (matrix(index, f"attn_{letter}") for letter in "qkv")
         return Block(
-            part["attn_norm"],
-            torch.cat((q, k, part["attn_v"])).to(dtype),
-            part["attn_output"].to(dtype),
-            part["ffn_norm"],
-            torch.cat((part["ffn_gate"], part["ffn_up"])).to(dtype),
-            part["ffn_down"].to(dtype),
+            take(f"blk.{index}.attn_norm"),
+            torch.cat((half_split(q, shape.head_dim), half_split(k, shape.head_dim), v)),
+            matrix(index, "attn_output"),
+            take(f"blk.{index}.ffn_norm"),
+            torch.cat((matrix(index, "ffn_gate"), matrix(index, "ffn_up"))),
+            matrix(index, "ffn_down"),
         )
 
     return Ready(
