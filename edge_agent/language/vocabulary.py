@@ -79,11 +79,11 @@ class Vocabulary:
         self._named.extend(registry.floors.values())
         self._index: dict[str, list[int]] = defaultdict(list)
         for number, named in enumerate(self._named):
-            for word in set(_words_of(named)):
+            for word in dict.fromkeys(_words_of(named)):
                 self._index[stem(word)].append(number)
         self._hinted: dict[str, list[int]] = defaultdict(list)
         for number, named in enumerate(self._named):
-            for word in {stem(word) for word in self._hints(named)}:
+            for word in dict.fromkeys(map(stem, self._hints(named))):
                 self._hinted[word].append(number)
         total = len(self._named)
         self._weight = {
@@ -204,11 +204,12 @@ class Vocabulary:
         return area.names if area else ()
 
     def _ranked(self, text: str, area: Area | None, most: int) -> Sequence[Spoken | Area | Floor]:
-        said = {stem(word) for word in wordly(text).split()}
+        # In the order of the sentence: of names that are as likely, always the same come first.
+        said = list(dict.fromkeys(map(stem, wordly(text).split())))
         scores = self._likeness(said)
         in_full: set[int] = set()
         for number, score in scores.items():
-            words = {stem(word) for word in _words_of(self._named[number])}
+            words = dict.fromkeys(map(stem, _words_of(self._named[number])))
             whole = sum(self._weight[word] for word in words)
             scores[number] = score * (1 + score / whole)
             if score > whole * 0.999:
@@ -241,7 +242,7 @@ class Vocabulary:
                 seen.add(key)
         return kept
 
-    def _likeness(self, said: set[str]) -> dict[int, float]:
+    def _likeness(self, said: Sequence[str]) -> dict[int, float]:
         """By name, how much of it was said: exactly, in other words, or misspelt."""
         alike: dict[str, float] = {}
         for word in said:
@@ -411,5 +412,7 @@ def stem(word: str) -> str:
     return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
 
 
-_OTHER_STEMS = {stem(word): {stem(other) for other in OTHER_WORDS[word]} for word in OTHER_WORDS}
+_OTHER_STEMS = {
+    stem(word): sorted(set(map(stem, OTHER_WORDS[word]))) for word in sorted(OTHER_WORDS)
+}
 """`OTHER_WORDS` as the index has words: "upstairs" is there without its s."""

@@ -1,5 +1,8 @@
 """Data sets on disk: made once, whole or not at all, and packed without loss."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,6 +81,23 @@ def test_lines_are_the_same_for_the_same_seed_and_come_back_from_disk(tmp_path: 
     files = write_lines(tmp_path, Split.TEST, seed=7, count=25, parts=1)
     assert list(read_lines(files)) == one
     assert len({line.text for line in one}) > 20
+
+
+def test_another_process_makes_the_same_lines() -> None:
+    """Sets of strings have another order in every process; nothing may hang on it."""
+    script = (
+        "from edge_agent.factory.data import Split, lines\n"
+        "for line in lines(Split.TEST, 11, 60): print(line)"
+    )
+
+    def printed(hash_seed: int) -> str:
+        environment = {**os.environ, "PYTHONHASHSEED": str(hash_seed)}
+        command = [sys.executable, "-c", script]
+        return subprocess.run(
+            command, env=environment, check=True, capture_output=True, text=True
+        ).stdout
+
+    assert printed(1) == printed(2)
 
 
 def test_parts_count_on_from_the_seed_and_hold_their_share(tmp_path: Path) -> None:
