@@ -67,6 +67,10 @@ _CORRECTION = re.compile(
     r"\bnot (?:in )?(?:the|that|this) ([\w' ]{1,30}?) ?(?:,|\bbut\b|\bi mean\b)"
 )
 """Says what is not meant before what is: "not the kitchen, the bedroom"."""
+_TAKEN_BACK = re.compile(
+    r"\b(?:no wait|wait no|i mean(?:t)?|sorry|actually|rather|scratch that|oops|whoops|make that"
+    r"|correction|not that(?: one)?)\b|,? no,? (?=the|my|our|in)"
+)
 
 _LATER = re.compile(
     r"\b(?:tomorrow|tonight|later|soon|until|till|daily|before|afterwards?|sunset|sunrise"
@@ -156,6 +160,11 @@ def is_question(text: str) -> bool:
 def is_conditional(text: str) -> bool:
     """Whether a sentence may contain a condition."""
     return bool(_CONDITION.search(plain(text)))
+
+
+def is_corrected(text: str) -> bool:
+    """Whether a sentence takes back a part of itself, which a plan then rightly leaves out."""
+    return bool(_TAKEN_BACK.search(plain(text)))
 
 
 def is_exception(text: str) -> bool:

@@ -13,7 +13,14 @@ from edge_agent.core.entity import Area, Risk, Text
 from edge_agent.core.names import fold
 from edge_agent.core.registry import Registry
 from edge_agent.language.grammar import Grammar, Node, Slots, compile_grammar, meaning
-from edge_agent.language.guards import is_conditional, is_exception, is_question, plain, unheeded
+from edge_agent.language.guards import (
+    is_conditional,
+    is_corrected,
+    is_exception,
+    is_question,
+    plain,
+    unheeded,
+)
 from edge_agent.language.numbers import numbers_in
 from edge_agent.language.prompt import MOST_CHARACTERS, Context, Mark, Piece, PromptFormat
 from edge_agent.language.times import times_in
@@ -265,7 +272,9 @@ class Interpreter:
 
 def doubt_of(sentence: Sentence, plan: Plan) -> str | None:
     """A clause about what a sentence says and its plan leaves out, or None."""
-    return unheeded(sentence.text, plan) or left_out(sentence.text, plan, sentence.targets)
+    if (doubt := unheeded(sentence.text, plan)) is not None or is_corrected(sentence.text):
+        return doubt
+    return left_out(sentence.text, plan, sentence.targets)
 
 
 def slots_of(text: str, targets: Sequence[Spoken], vocabulary: Vocabulary) -> Slots:
