@@ -20,6 +20,9 @@ _SEVERAL = frozenset({Kind.LIGHT, Kind.WINDOW, Kind.MIRROR, *SHADES})
 """Kinds that come in numbers: an unnamed one is written in the plural."""
 _OF_ROOMS = frozenset({Attribute.TEMPERATURE, Attribute.CURRENT_TEMPERATURE, "humidity"})
 """What may be asked of a room."""
+_SWITCHED = frozenset({Kind.LIGHT, Kind.SWITCH, Kind.OUTLET})
+_POWER = frozenset({("power", "on"), ("power", "off")})
+"""What "everything" can be told, and which kinds bring it to mind."""
 _PLACE = re.compile(r"\{([^{}]*)\}")
 
 
@@ -29,10 +32,6 @@ class Pointed:
 
     text: str
     reference: Reference
-
-
-_SWITCHED = frozenset({Kind.LIGHT, Kind.SWITCH, Kind.OUTLET})
-_POWER = frozenset({("power", "on"), ("power", "off")})
 
 
 class Pointer:

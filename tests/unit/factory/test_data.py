@@ -87,7 +87,7 @@ def test_another_process_makes_the_same_lines() -> None:
     """Sets of strings have another order in every process; nothing may hang on it."""
     script = (
         "from edge_agent.factory.data import Split, lines\n"
-        "for line in lines(Split.TEST, 11, 60): print(line)"
+        "for line in lines(Split.TEST, 3, 40): print(line)"
     )
 
     def printed(hash_seed: int) -> str:
