@@ -51,7 +51,7 @@ class BoardConfig(_Section, frozen=True, kw_only=True):
 class ModelConfig(_Section, frozen=True, kw_only=True):
     """`model`: which language model."""
 
-    name: str = "smollm2-135m-instruct"
+    name: str = "smart-home"
     """A shipped model, or one that a package carries."""
     file: str | None = None
     """A GGUF file of one's own instead; it is asked as it says, or else as `name` is."""

@@ -107,9 +107,15 @@ _PACKAGED: Mapping[str, _Packaged] = MappingProxyType(
 )
 
 
+_ALSO: Mapping[str, str] = MappingProxyType({"automotive": "smart-home"})
+"""Further names of shipped files: one model learnt homes and cars, and is better at both."""
+
+
 def model_names(shipped: Path = SHIPPED) -> tuple[str, ...]:
     """The models that a config may name; those that are shipped come first."""
-    return (*sorted(file.stem for file in shipped.glob("*.gguf")), *_PACKAGED)
+    own = sorted(file.stem for file in shipped.glob("*.gguf"))
+    also = [name for name, file in _ALSO.items() if file in own]
+    return (*own, *also, *_PACKAGED)
 
 
 def find_model(name: str, shipped: Path = SHIPPED) -> ModelSpec:
@@ -127,7 +133,7 @@ def find_model(name: str, shipped: Path = SHIPPED) -> ModelSpec:
         raise ModelError(f"model.name: {name!r}; legal: {', '.join(legal)}")
     if name in _PACKAGED:
         return _PACKAGED[name].spec(name)
-    file = shipped / f"{name}.gguf"
+    file = shipped / f"{_ALSO.get(name, name)}.gguf"
     return ModelSpec(name, file, _checksum(file), None, None)
 
 

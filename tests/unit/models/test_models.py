@@ -114,12 +114,13 @@ def test_no_number_of_a_calibration_is_infinite(number: str) -> None:
 
 
 def test_a_file_in_the_folder_is_a_model_that_a_config_may_name(shipped: Path) -> None:
-    assert model_names(shipped) == ("smart-home", SMOLLM2)
+    assert model_names(shipped) == ("smart-home", "automotive", SMOLLM2)
     spec = find_model("smart-home", shipped)
     assert spec.path().read_bytes() == b"weights"
     assert spec.sha256 == hashlib.sha256(b"weights").hexdigest()
     assert spec.requirement is None
-    with pytest.raises(ModelError, match=f"'smart'; legal: smart-home, {SMOLLM2}"):
+    assert find_model("automotive", shipped).path() == spec.path()
+    with pytest.raises(ModelError, match=f"'smart'; legal: smart-home, automotive, {SMOLLM2}"):
         find_model("smart", shipped)
 
 
