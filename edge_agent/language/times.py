@@ -35,7 +35,11 @@ _CLOCK = re.compile(
     r"\s*(?:o'?clock\b\s*)?"
     r"(?P<half>(?:a\.?m|p\.?m|in the (?:morning|afternoon|evening)|tonight)\b)?)"
 )
-_AT = re.compile(r"\b(?:at|when it'?s|by|around)\s+(?=\S)")
+_AT = re.compile(
+    r"(?:@|\b(?:at|by|around|come|from|towards?|as of"
+    r"|(?:when|once|as soon as) (?:it'?s|it is|the clock (?:says|strikes)))\b)\s*"
+    r"(?:\b(?:exactly|precisely|around|about) )?(?=\S)"
+)
 _AFTERNOON = ("p", "in the a", "in the e", "t")
 _DAY = 24 * 60
 
