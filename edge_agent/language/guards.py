@@ -45,7 +45,8 @@ _POLITE = re.compile(
     r"|why do ?n'?t (?:you|we)\b|do you think (?:you|we) (?:could|can|might)\b"
     r"|(?:i was|i'?m|was|just)? ?wondering (?:if|whether) (?:you|we|i) (?:could|can|might)\b"
     r"|(?:would|is|could|might) it (?:be )?(?:\w+ )?possible\b(?! that (?!(?:you|we|i)\b))"
-    r"|(?:is there )?any (?:chance|way) (?:you|we|i|of|to|for)\b|how about\b|what about (?:some|a)\b"
+    r"|(?:is there )?any (?:chance|way) (?:you|we|i|of|to|for)\b"
+    r"|how about\b|what about (?:some|a)\b"
     r"|(?:can|could) (?:the|my|our) .+ be (?:\w+ )*(?:\w+er|set|turned|switched)\b)"
 )
 _POLITE_TAG = re.compile(r"\b(?:please|will you|would you|could you|can you|ok|okay)\s*\?+\s*$")

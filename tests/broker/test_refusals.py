@@ -1,4 +1,5 @@
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -86,7 +87,8 @@ def test_malformed_packet_costs_at_most_the_connection(fake_broker, agent, until
     hall.client.subscribe([Subscription("home/#", Lane.STATE)])
     hall.start()
     broker.send(packet)
-    broker._sessions[-1].shutdown(2)
+    with suppress(OSError):  # the client may have hung up already, which closes the session
+        broker._sessions[-1].shutdown(2)
     until(lambda: len(broker.levels) == 2 and hall.client.connected)
 
 

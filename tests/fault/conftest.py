@@ -7,7 +7,7 @@ import pytest
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
-from support import Rig  # noqa: E402 - the path above is needed for it
+from support import Rig
 
 
 @pytest.fixture
