@@ -11,6 +11,10 @@ from edge_agent.slm.llama import BLOCK
 Floats = NDArray[np.float32]
 
 
+TINIEST = float(np.finfo(np.float32).tiny)
+"""The smallest scale that a block is divided by."""
+
+
 def encode_q4_0(weights: Floats) -> bytes:
     """Q4_0: in a block of 32 along the last dimension, the number farthest from 0 becomes -8."""
     blocks = np.ascontiguousarray(weights, np.float32).reshape(-1, BLOCK)
@@ -33,9 +37,13 @@ def encode_q8_0(weights: Floats) -> bytes:
 
 
 def _inverse(scale: Floats) -> Floats:
-    """1 / scale as ggml takes it: of the scale before it became fp16, and 0 for a block of 0."""
+    """1 / scale as ggml takes it: of the scale before it became fp16, and 0 for a block of 0.
+
+    A scale too small to have an inverse is 0 in fp16 anyway.
+    """
+    usable = np.abs(scale) >= TINIEST
     inverse: Floats = np.divide(
-        np.float32(1), scale, out=np.zeros_like(scale), where=scale != 0, dtype=np.float32
+        np.float32(1), scale, out=np.zeros_like(scale), where=usable, dtype=np.float32
     )
     return inverse
 

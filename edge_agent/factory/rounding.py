@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from edge_agent.factory.net import Weights
+from edge_agent.factory.quantise import TINIEST
 from edge_agent.slm.llama import BLOCK
 
 EMBEDDING = "token_embd.weight"
@@ -65,4 +66,4 @@ class _Q8(torch.autograd.Function):  # type: ignore[misc]
 
 
 def _inverse(scale: Tensor) -> Tensor:
-    return torch.where(scale == 0, torch.zeros_like(scale), 1 / scale)
+    return torch.where(scale.abs() < TINIEST, torch.zeros_like(scale), 1 / scale)
