@@ -204,12 +204,7 @@ class Interpreter:
         targets = candidates.targets
         slots = slots_of(text, targets, vocabulary)
         grammar = compile_grammar(vocabulary.registry, slots, self._model.encode, self._end)
-        context = Context(
-            vocabulary.kinds,
-            [vocabulary.describe(named) for named in candidates.names],
-            fold(area.name) if area else None,
-            before.said if before else None,
-        )
+        context = context_of(vocabulary, candidates, area, before)
         prompt = (*self._prefix, *self._tokens(self._prompt.tail(text, context)))
         return Sentence(text, prompt, grammar, is_question(text), targets)
 
@@ -275,6 +270,18 @@ def doubt_of(sentence: Sentence, plan: Plan) -> str | None:
     if (doubt := unheeded(sentence.text, plan)) is not None or is_corrected(sentence.text):
         return doubt
     return left_out(sentence.text, plan, sentence.targets)
+
+
+def context_of(
+    vocabulary: Vocabulary, candidates: Candidates, area: Area | None, before: Before | None
+) -> Context:
+    """What a model is shown beside a sentence; training and the daemon both take it from here."""
+    return Context(
+        vocabulary.kinds,
+        [vocabulary.describe(named) for named in candidates.names],
+        fold(area.name) if area else None,
+        before.said if before else None,
+    )
 
 
 def slots_of(text: str, targets: Sequence[Spoken], vocabulary: Vocabulary) -> Slots:

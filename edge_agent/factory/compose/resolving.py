@@ -6,7 +6,6 @@ Where the daemon could not be right about a sentence, there is no case of it. Kn
 from collections.abc import Callable, Sequence
 
 from edge_agent.core.entity import Area
-from edge_agent.core.names import fold
 from edge_agent.factory.compose.case import Case, Miss
 from edge_agent.factory.compose.clauses import Clause
 from edge_agent.factory.compose.reach import Reach
@@ -14,8 +13,8 @@ from edge_agent.factory.compose.scene import Scene
 from edge_agent.factory.noise import dressed, noisy
 from edge_agent.factory.refer import Reference
 from edge_agent.language.guards import is_conditional, is_exception, is_question
-from edge_agent.language.interpreter import Before
-from edge_agent.language.prompt import MOST_CHARACTERS, Context
+from edge_agent.language.interpreter import Before, context_of
+from edge_agent.language.prompt import MOST_CHARACTERS
 from edge_agent.language.vocabulary import Candidates, Vocabulary
 from edge_agent.language.wording import EXCEPT, REFUSAL, SEPARATOR, write_command
 
@@ -106,12 +105,7 @@ class Resolver:
         """The case of a sentence whose output `write` makes of what the search finds for it."""
         vocabulary = self._vocabulary
         candidates = vocabulary.candidates(text, area, also=before.targets if before else ())
-        context = Context(
-            vocabulary.kinds,
-            [vocabulary.describe(named) for named in candidates.names],
-            fold(area.name) if area else None,
-            before.said if before else None,
-        )
+        context = context_of(vocabulary, candidates, area, before)
         output = write(candidates)
         if not self._reach.can_say(output, text, candidates):
             raise Miss
