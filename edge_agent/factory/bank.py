@@ -9,13 +9,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias, TypeVar
+from typing import Annotated, Literal, TypeAlias
 
 import msgspec
-import yaml
 
 from edge_agent.core.entity import Kind
 from edge_agent.errors import FactoryError
+from edge_agent.factory.reading import read_bank
 
 BANK = Path(__file__).parent / "bank"
 """The bank that is shipped."""
@@ -24,7 +24,6 @@ STYLES = ("direct", "elliptical", "polite", "indirect", "sloppy", "question")
 PLACES = tuple("target target:one target:many target:plural place area number option text".split())
 _PLACE = re.compile(r"\{([^{}]*)\}")
 _IF_PLACES = ("target", "place", "area", "number")
-_T = TypeVar("_T")
 Some: TypeAlias = Annotated[list[str], msgspec.Meta(min_length=1)]
 """What is drawn from, which cannot be done with an empty list."""
 _ASKS = ("state", "is", "above", "below", "count", "which", "any")
@@ -186,7 +185,7 @@ def load_bank(directory: Path = BANK) -> Bank:
     phrasings = [phrasing for file in files for phrasing in load_phrasings(file)]
     if not phrasings:
         raise FactoryError(f"{directory / 'phrasings'}: no phrasings; a model is made from them")
-    return Bank(tuple(dict.fromkeys(phrasings)), _read(directory / "manner.yaml", Manner))
+    return Bank(tuple(dict.fromkeys(phrasings)), read_bank(directory / "manner.yaml", Manner))
 
 
 def load_phrasings(file: Path) -> Sequence[Phrasing]:
@@ -197,22 +196,9 @@ def load_phrasings(file: Path) -> Sequence[Phrasing]:
     """
     return [
         phrasing
-        for number, entry in enumerate(_read(file, list[_Entry]), 1)
+        for number, entry in enumerate(read_bank(file, list[_Entry]), 1)
         for phrasing in _phrasings(entry, f"{file}: entry {number}")
     ]
-
-
-def _read(file: Path, form: type[_T]) -> _T:
-    try:
-        data = yaml.load(
-            file.read_text(encoding="utf-8"),
-            getattr(yaml, "CSafeLoader", yaml.SafeLoader),  # noqa: S506 - both are safe
-        )
-        return msgspec.convert(data, form)
-    except OSError as error:
-        raise FactoryError(f"{file}: cannot be read: {error.strerror or error}") from error
-    except (yaml.YAMLError, msgspec.ValidationError) as error:
-        raise FactoryError(f"{file}: {error}") from error
 
 
 def _phrasings(entry: _Entry, where: str) -> Sequence[Phrasing]:

@@ -11,15 +11,13 @@ from math import exp, log
 from pathlib import Path
 from random import Random
 
-import msgspec
-import yaml
-
 from edge_agent.core.entity import Kind
 from edge_agent.core.names import fold
 from edge_agent.core.registry import Registry
 from edge_agent.errors import FactoryError
 from edge_agent.factory.bank import BANK, Bank, Some, Split, load_bank
 from edge_agent.factory.compose import Case, Composer, Miss
+from edge_agent.factory.reading import read_bank
 from edge_agent.factory.refer import Synonyms
 from edge_agent.factory.worlds import (
     Archetypes,
@@ -85,11 +83,7 @@ def load_source(directory: Path = BANK) -> Source:
         FactoryError: A file is missing, wrong or empty; the text names it.
     """
     names = load_names(directory / "names")
-    file = directory / "items.yaml"
-    try:
-        items = msgspec.convert(yaml.safe_load(file.read_text(encoding="utf-8")), Some)
-    except (OSError, yaml.YAMLError, msgspec.ValidationError) as error:
-        raise FactoryError(f"{file}: {error}") from error
+    items = read_bank(directory / "items.yaml", Some)
     kinds = {kind: names.synonyms[kind.value] for kind in Kind if kind.value in names.synonyms}
     rooms = {fold(room): tuple(map(fold, others)) for room, others in names.room_synonyms.items()}
     return Source(
