@@ -56,6 +56,7 @@ class _Entry(msgspec.Struct, forbid_unknown_fields=True):
     value: str | float | None = None
     of: list[str] = []
     named: list[str] = []
+    lacks: str | None = None
 
 
 class IfEntry(msgspec.Struct, forbid_unknown_fields=True, frozen=True, rename={"test": "if"}):
@@ -145,6 +146,9 @@ class Phrasing:
     named: tuple[str, ...] = ()
     """Beginnings of words: it is said only of a device with one of them in its name. A car has
     seats that heat and seats that massage, and `my back is cold` means the first."""
+    lacks: str | None = None
+    """It is said only of a device without this attribute: what has no power of its own is turned
+    off by its lowest speed."""
 
     def suits(self, names: Iterable[str]) -> bool:
         """Whether it is said of a device with these names."""
@@ -228,6 +232,7 @@ def _phrasings(entry: _Entry, where: str) -> Sequence[Phrasing]:
                     None if entry.value is None else f"{entry.value}",
                     entry.none,
                     tuple(part.casefold() for part in entry.named),
+                    entry.lacks,
                 )
             )
     return found_phrasings

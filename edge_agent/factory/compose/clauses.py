@@ -193,7 +193,10 @@ class Clauses:
 
 
 def _could(members: Sequence[Entity], phrasing: Phrasing) -> bool:
-    return any(can(one, phrasing) and one.kind in phrasing.kinds for one in members)
+    return any(
+        one.kind in phrasing.kinds and phrasing.suits(one.names) and can(one, phrasing)
+        for one in members
+    )
 
 
 def _attribute(phrasing: Phrasing) -> str:

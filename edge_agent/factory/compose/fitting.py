@@ -90,7 +90,7 @@ class Repertoire:
         groups: dict[object, list[Phrasing]] = defaultdict(list)
         for one in bank.phrasings:
             if wanted(one):
-                key = (one.do, one.ask, one.attribute, one.value, one.kinds, one.named)
+                key = (one.do, one.ask, one.attribute, one.value, one.kinds, one.named, one.lacks)
                 groups[key].append(one)
         found = []
         for phrasings in groups.values():
@@ -111,6 +111,8 @@ class Repertoire:
 
 def can(entity: Entity, phrasing: Phrasing) -> bool:
     """Whether a thing can do, or be asked, what a phrasing says."""
+    if phrasing.lacks is not None and entity.capability(phrasing.lacks) is not None:
+        return False
     if phrasing.do is None:
         return asked(entity, phrasing) is not None
     attribute, value = phrasing.do

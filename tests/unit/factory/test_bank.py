@@ -66,7 +66,7 @@ def change_manner(folder: Path, **changes: object) -> None:
 def test_phrasings_are_read_with_all_that_is_said_of_them(folder: Path) -> None:
     file = write(
         folder,
-        "- of: [seat]\n  named: [Massage]\n  do: power=on\n"
+        "- of: [seat]\n  named: [Massage]\n  lacks: speed\n  do: power=on\n"
         '  say: {direct: ["Turn  on {target}"], indirect: ["my back hurts"]}\n'
         '- {of: [fan], ask: above, attribute: speed, say: {question: ["over {number}"]}}\n'
         '- {none: chat, say: {direct: ["hello"]}}\n',
@@ -78,6 +78,7 @@ def test_phrasings_are_read_with_all_that_is_said_of_them(folder: Path) -> None:
     assert on.kinds == (Kind.SEAT,)
     assert on.suits(["driver massage seat"])
     assert not on.suits(["driver seat heating"])
+    assert on.lacks == "speed"
     assert hurts.style == "indirect"
     assert (above.ask, above.attribute) == ("above", "speed")
     assert above.suits(["anything"])
