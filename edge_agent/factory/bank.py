@@ -124,6 +124,25 @@ class Manner(
     delay: Some
     at: Some
     for_: Some
+    asks_plain: Some
+    """The most usual requests in the form of a question, before a command."""
+    asks: Some
+    asks_ing: Some
+    """Such requests before a verb in -ing."""
+    asks_state: Some
+    asks_tail: Some
+    address: Some
+    assistant: Some
+    talk: Some
+    here: Some
+    in_house: Some
+    in_car: Some
+    every: Some
+    """All of a kind, before a place."""
+    both: Some
+    join_plain: Some
+    verbs: Some
+    """Verbs that commands begin with."""
     if_: Annotated[list[IfEntry], msgspec.Meta(min_length=1)]
     follow_up: Annotated[list[FollowUp], msgspec.Meta(min_length=1)]
     mishear: dict[str, Some]

@@ -25,7 +25,8 @@ MANNER = {
         name: ["so"]
         for name in (
             "lead_in lead_in_request tail filler join correct cancel all everything except delay at"
-            " for"
+            " for asks_plain asks asks_ing asks_state asks_tail address assistant talk here in_house"
+            " in_car every both join_plain verbs"
         ).split()
     },
     "if": [{"if": "power>{number}", "of": ["sensor"], "say": ["if {target} uses {number} watts"]}],
