@@ -1,0 +1,40 @@
+"""The guards ask about what a plan misses, and leave plans that miss nothing alone."""
+
+from itertools import islice
+
+import pytest
+from guarded import Tally, known, tally
+
+from edge_agent.factory.bank import Split
+from edge_agent.factory.cases import load_source
+
+
+@pytest.fixture(scope="module")
+def found() -> Tally:
+    return tally(islice(known(load_source(), Split.CALIBRATE, 1), 600))
+
+
+def test_plans_that_are_right_are_carried_out(found):
+    assert found.false_alarms < 0.16, found.alarms
+
+
+@pytest.mark.parametrize(
+    ("damage", "share"),
+    [
+        ("denied", 0.99),
+        ("called off", 0.97),
+        ("exception ignored", 0.95),
+        ("condition ignored", 0.85),
+        ("no condition", 0.95),
+        ("done now", 0.9),
+        ("time ignored", 0.7),
+        ("another number", 0.9),
+        ("no number", 0.9),
+        ("another thing", 0.75),
+        ("half a plan", 0.55),
+        ("the opposite", 0.5),
+    ],
+)
+def test_plans_that_miss_a_part_are_held_back(found, damage, share):
+    assert found.damages[damage] > 5
+    assert found.caught(damage) >= share, found.slipped.get(damage)
