@@ -4,7 +4,7 @@ The only author of answers: every sentence is built from results and observed st
 can be claimed that was not seen.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -137,7 +137,7 @@ def say_results(results: Sequence[Result], registry: Registry) -> str:
     sentences = []
     for clause, names in names_by_clause.items():
         text = _pluralise(clause) if len(names) > 1 else clause
-        sentences.append(sentence(text.replace("{name}", _join(names))))
+        sentences.append(sentence(text.replace("{name}", join(names))))
     return " ".join(sentences)
 
 
@@ -179,18 +179,14 @@ def _the(name: str) -> str:
     return f"the {name}"
 
 
-def _join(items: Sequence[str]) -> str:
+def join(items: Sequence[str]) -> str:
+    """Names as they are listed in a sentence."""
     unique = list(dict.fromkeys(items))
     if len(unique) > 6:
         unique = [*unique[:5], f"{len(unique) - 5} more"]
     if len(unique) < 2:
         return "".join(unique)
     return ", ".join(unique[:-1]) + " and " + unique[-1]
-
-
-def join_names(names: Iterable[str]) -> str:
-    """Names as they are listed in a sentence."""
-    return _join([_the(name) for name in names])
 
 
 def sentence(text: str) -> str:

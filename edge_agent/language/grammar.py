@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias
 
+from edge_agent.core.classes import CLASS_OF, ThingClass
 from edge_agent.core.command import (
     Action,
     Ask,
@@ -218,7 +219,7 @@ def compile_grammar(registry: Registry, slots: Slots, encode: Encoder, end: int)
     then_or_except = dict(then_or_timed)
     if slots.exceptional:
         then_or_except |= _through(encode(f" {EXCEPT}"), excluded)
-        for target in _widest(slots.targets):
+        for target in _widest(one for one in slots.targets if one.of is None):
             excluded.put(encode(f" {target.phrase}"), Exclusion(target), then_or_except)
     for text, action in writer.actions():
         outcome = then_or_except if action.target.collective else then_or_timed
@@ -271,19 +272,33 @@ class _Writer:
     def questions(self) -> Iterator[tuple[str, Query]]:
         """Questions about what is readable."""
         for spoken in self._slots.targets:
+            if spoken.of is not None:
+                yield from self._of_class(spoken.target, spoken.of)
+                continue
             phrase = spoken.target.phrase
+            wide = self._capabilities(spoken, spoken.everywhere) if spoken.everywhere else {}
             for attribute, capabilities in self._capabilities(spoken).items():
                 found = {key: known for key, known in capabilities.items() if known.readable}
                 if not found:
                     continue
                 readable = list(found.values())
-                target = Target(phrase, tuple(found), collective=True)
-                for ask, value, comparison in self._asked(spoken, readable):
+                near = Target(phrase, tuple(found), collective=True)
+                ids = [key for key, known in wide.get(attribute, {}).items() if known.readable]
+                far = replace(near, entities=tuple(ids)) if ids else near
+                for ask, value, comparison in self._asked(spoken, attribute, readable):
                     text = write_question(phrase, attribute, ask, value, comparison)
+                    target = near if ask is Ask.STATE else far
                     yield text, Query(ask, target, attribute, value, comparison)
 
+    def _of_class(self, target: Target, one: ThingClass) -> Iterator[tuple[str, Query]]:
+        """What may be asked about all things of a class."""
+        for ask in (Ask.ANY, Ask.WHICH, Ask.COUNT, Ask.STATE):
+            for state in one.states:
+                text = write_question(target.phrase, one.attribute, ask, state)
+                yield text, Query(ask, target, one.attribute, state)
+
     def _asked(
-        self, spoken: Spoken, readable: Sequence[Capability]
+        self, spoken: Spoken, attribute: str, readable: Sequence[Capability]
     ) -> Iterator[tuple[Ask, Value | None, Comparison]]:
         """What may be asked about the members of a target that have an attribute."""
         yield Ask.STATE, None, Comparison.IS
@@ -292,6 +307,10 @@ class _Writer:
             if spoken.plural:
                 for ask in (Ask.WHICH, Ask.COUNT, Ask.ANY):
                     yield ask, option, Comparison.IS
+        if attribute in _WORDED and not _options(readable):
+            # Where somebody is has no closed list; whether that is at home can be asked.
+            for option in CLASS_OF[attribute].states:
+                yield Ask.STATE, option, Comparison.IS
         if any(isinstance(known.domain, Range | Reading) for known in readable):
             for number in self._slots.numbers:
                 yield Ask.STATE, number, Comparison.ABOVE
@@ -300,6 +319,8 @@ class _Writer:
     def conditions(self) -> Iterator[tuple[str, Condition]]:
         """Tests on readable values, for "if ... then ..."."""
         for spoken in self._slots.targets:
+            if spoken.of is not None:
+                continue
             phrase = spoken.target.phrase
             for attribute, capabilities in self._capabilities(spoken).items():
                 found = {key: known for key, known in capabilities.items() if known.readable}
@@ -315,11 +336,13 @@ class _Writer:
                     text = write_condition(phrase, attribute, comparison, value)
                     yield text, Condition(target, attribute, comparison, value)
 
-    def _capabilities(self, spoken: Spoken) -> Mapping[str, Mapping[str, Capability]]:
-        """Attribute -> entity id -> capability, for the members of a target."""
+    def _capabilities(
+        self, spoken: Spoken, ids: Sequence[str] = ()
+    ) -> Mapping[str, Mapping[str, Capability]]:
+        """Attribute -> entity id -> capability, for these entities or the members of a target."""
         found: dict[str, dict[str, Capability]] = {}
         kinds = set()
-        for entity_id in spoken.target.entities:
+        for entity_id in ids or spoken.target.entities:
             entity = self._registry.entities.get(entity_id)
             for capability in entity.capabilities if entity else ():
                 found.setdefault(capability.attribute, {})[entity_id] = capability
@@ -342,6 +365,8 @@ class _Writer:
             yield from self._slots.texts
 
 
+_WORDED = frozenset({Attribute.LOCATION, "battery"})
+"""What has no list of words, though it is asked about with two: home and away, low and normal."""
 _MIXED = (Attribute.POWER, Attribute.TEMPERATURE, Attribute.CURRENT_TEMPERATURE, "humidity")
 _MOST_OPTIONS = 40
 

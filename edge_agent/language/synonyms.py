@@ -104,6 +104,51 @@ def hints(kind: Kind) -> Iterable[str]:
     return (*_KINDS.get(kind, "").split(), *kind.value.split())
 
 
+CLASS_WORDS: Final[Mapping[str, frozenset[str]]] = {
+    noun: frozenset(words.split())
+    for noun, words in {
+        "batteries": "battery batteries flat dying charge",
+        "chargers": "charging charger charged charge plugged",
+        "smoke sensors": "smoke smoky smoking fire burning burn",
+        "carbon monoxide sensors": "carbon monoxide co",
+        "gas sensors": "gas",
+        "heat sensors": "heat hot overheating overheated",
+        "frost sensors": "frost cold freezing frozen",
+        "leak sensors": (
+            "leak leaks leaking leaky leaked water flood flooding flooded wet moisture puddle drip "
+            "dripping damp dry"
+        ),
+        "motion sensors": (
+            "motion movement moving moved move triggered trigger tripped occupied occupancy "
+            "unoccupied presence empty free somebody someone anybody anyone nobody noone person"
+        ),
+        "moving sensors": "moving move moved still",
+        "vibration sensors": "vibration vibrating shaking shake rattling tremor",
+        "sound sensors": "sound noise noisy loud hear",
+        "daylight sensors": "daylight light",
+        "tamper sensors": "tamper tampered tampering fiddled messed",
+        "safety sensors": "safe unsafe safety danger dangerous",
+        "problems": (
+            "problem problems wrong broken fault faults faulty trouble issue issues error errors "
+            "okay ok fine alright"
+        ),
+        "machines": "running run runs machine machines appliance appliances done finished going",
+        "cables": "plugged unplugged plug cable cables",
+        "connections": (
+            "connected connection connections disconnected offline online internet network wifi "
+            "reachable unreachable connectivity"
+        ),
+        "updates": "update updates updated updating updatable upgrade upgrades firmware outdated",
+        "people": (
+            "who home everyone everybody anyone anybody someone somebody nobody noone people "
+            "person family house left away"
+        ),
+        "openings": ("open opened closed shut openings"),
+        "things": "anything something everything nothing what thing device",
+    }.items()
+}
+"""By class of things, the words that bring it to mind; it is offered where one is said."""
+
 COMMON_WORDS: Final = frozenset(
     "turn switch make could would please with from that this have what when where there which "
     "down open close shut start stop into some want need like just little more less bit much too "

@@ -14,11 +14,18 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import lru_cache
 
+from edge_agent.core.classes import CLASSES, ThingClass
 from edge_agent.core.command import Target
 from edge_agent.core.entity import Area, Entity, Floor, Group, Kind
 from edge_agent.core.names import fold
 from edge_agent.core.registry import Registry
-from edge_agent.language.synonyms import COMMON_WORDS, LITTLE_WORDS, OTHER_WORDS, hints
+from edge_agent.language.synonyms import (
+    CLASS_WORDS,
+    COMMON_WORDS,
+    LITTLE_WORDS,
+    OTHER_WORDS,
+    hints,
+)
 from edge_agent.language.wording import kind_words
 
 NAMES = 10
@@ -29,6 +36,12 @@ _LITTLE = 0.1
 _HINT = 0.5
 _HERE = 0.3
 """How much a hint, and being where the speaker is, count beside a word of the name."""
+
+_MOST_CLASSES = 2
+"""How many classes of things are shown to the model, at most."""
+
+_HERE_WORDS = frozenset({"here", "room"})
+"""Words with which a speaker asks for what is in the same room."""
 
 _UNCOUNTED = {Kind.SENSOR, Kind.TRACKER, Kind.BUTTON, Kind.NUMBER, Kind.SELECT, Kind.TEXT}
 """Kinds that are spoken of by name only: "all buttons" is nobody's wish."""
@@ -44,6 +57,10 @@ class Spoken:
     question_only: bool = False
     plural: bool = False
     """Written in the plural: "which lights are on"."""
+    everywhere: tuple[str, ...] = ()
+    """What "which lights are on" is about, where `target` is only what is near the speaker."""
+    of: ThingClass | None = None
+    """The class whose members it stands for; those can be asked about and nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +83,18 @@ class Vocabulary:
         self._by_kind: dict[Kind, list[Entity]] = defaultdict(list)
         by_name: dict[str, list[Entity]] = defaultdict(list)
         for entity in registry.entities.values():
-            for name in _called(entity):
+            for name in _names_of(entity):
                 by_name[name].append(entity)
             if not entity.diagnostic and entity.kind not in _UNCOUNTED:
                 self._by_kind[entity.kind].append(entity)
         for name, entities in (by_name | self._told_apart(by_name)).items():
             ids = tuple(dict.fromkeys(entity.id for entity in entities))
             self._named.append(Spoken(Target(name, ids), tuple(name.split())))
+        self._classes = [
+            (one, members)
+            for one in CLASSES
+            if (members := [e for e in registry.entities.values() if one.has(e)])
+        ]
         for group in registry.groups.values():
             self._named.extend(self._group(group))
         self._named.extend(registry.areas.values())
@@ -128,12 +150,18 @@ class Vocabulary:
         named = [self._nearest(spoken, area) for spoken in ranked if isinstance(spoken, Spoken)]
         found: dict[tuple[str, bool], Spoken] = {}
         said = {stem(word) for word in fold(text).split()}
+        places = [place for place in ranked if not isinstance(place, Spoken)]
+        if area is not None and area not in places and not said.isdisjoint(_HERE_WORDS):
+            places.append(area)
+            mentioned.append(area)
+        classes = self._called(said, places)
         for spoken in (
             *named,
             *(spoken for place in mentioned for spoken in self._in_area(place, said)),
             *(spoken for floor in floors for spoken in self._on_floor(floor, said)),
             *self._kinds(area, said),
             *self._whole(),
+            *(spoken for one in classes for spoken in one),
         ):
             key = (spoken.target.phrase, spoken.question_only)
             known = found.setdefault(key, spoken)
@@ -147,7 +175,8 @@ class Vocabulary:
             for spoken in found.values()
             if spoken in named or not any(f" {spoken.target.phrase} " in name for name in full)
         )
-        return Candidates(tuple(ranked), targets)
+        shown = [one[0] for one in classes[:_MOST_CLASSES]]
+        return Candidates((*ranked[: most - len(shown)], *shown), targets)
 
     def describe(self, named: Spoken | Area | Floor) -> str:
         """A name as the model is shown it: `desk lamp, light in study`, `kitchen, room`."""
@@ -284,6 +313,28 @@ class Vocabulary:
         )
         return replace(spoken, target=replace(target, entities=here)) if here else spoken
 
+    def _called(self, said: set[str], places: Sequence[Area | Floor]) -> list[list[Spoken]]:
+        """The classes that a sentence brings to mind, each where it is asked for and everywhere.
+
+        Those with most words in common come first, and of one class what is in a place.
+        """
+        called = [one for one in self._classes if not said.isdisjoint(_CLASS_STEMS[one[0].noun])]
+        called.sort(key=lambda one: -len(said & _CLASS_STEMS[one[0].noun]))
+        found = []
+        for one, members in called:
+            spoken = []
+            for place in places:
+                areas = self._areas_in(place)
+                if there := [member for member in members if member.area in areas]:
+                    spoken += [_class_target(f"{fold(name)} ", one, there) for name in place.names]
+            found.append([*spoken, _class_target("", one, members)])
+        return found
+
+    def _areas_in(self, place: Area | Floor) -> set[str]:
+        if isinstance(place, Area):
+            return {place.id}
+        return {area.id for area in self.registry.areas.values() if area.floor == place.id}
+
     def _group(self, group: Group) -> Iterable[Spoken]:
         members = tuple(member for member in group.members if member in self.registry.entities)
         for name in group.names:
@@ -313,7 +364,7 @@ class Vocabulary:
             yield self._everything(phrase, {area.id})
 
     def _on_floor(self, floor: Floor, said: set[str]) -> Iterable[Spoken]:
-        areas = {area.id for area in self.registry.areas.values() if area.floor == floor.id}
+        areas = self._areas_in(floor)
         for kind, entities in self._by_kind.items():
             members = [entity for entity in entities if entity.area in areas]
             if members:
@@ -335,10 +386,18 @@ class Vocabulary:
     def _kinds(self, area: Area | None, said: set[str]) -> Iterable[Spoken]:
         for kind, entities in self._by_kind.items():
             here = [entity for entity in entities if area and entity.area == area.id]
-            yield from _kind_targets("", kind, here or entities, said, decided=bool(here))
+            for spoken in _kind_targets("", kind, here or entities, said, decided=bool(here)):
+                # Who asks which windows are open means the house, unless it is asked of here.
+                wide = here and spoken.plural and said.isdisjoint(_HERE_WORDS)
+                ids = tuple(entity.id for entity in entities) if wide else ()
+                yield replace(spoken, everywhere=ids)
             free = [entity for entity in entities if not entity.security]
             for _, plural in _nouns(kind, said):
                 phrase = f"all {plural}"
+                if len(free) < len(entities):
+                    # Nothing can be done to all locks at once; whether all are locked can be asked.
+                    target = Target(phrase, tuple(e.id for e in entities), collective=True)
+                    yield Spoken(target, tuple(phrase.split()), question_only=True)
                 if free:
                     target = Target(phrase, tuple(e.id for e in free), collective=True)
                     yield Spoken(target, tuple(phrase.split()))
@@ -362,7 +421,13 @@ def _merged(first: Spoken, second: Spoken) -> Spoken:
     return replace(first, target=replace(first.target, entities=tuple(entities)))
 
 
-def _called(entity: Entity) -> Iterable[str]:
+def _class_target(prefix: str, one: ThingClass, members: Sequence[Entity]) -> Spoken:
+    phrase = f"{prefix}{one.noun}"
+    target = Target(phrase, tuple(member.id for member in members), collective=True)
+    return Spoken(target, tuple(phrase.split()), question_only=True, plural=True, of=one)
+
+
+def _names_of(entity: Entity) -> Iterable[str]:
     for name in entity.names:
         yield fold(name)
         # People lock "the front door", whatever its "front door lock" is called.
@@ -416,3 +481,6 @@ _OTHER_STEMS = {
     stem(word): sorted(set(map(stem, OTHER_WORDS[word]))) for word in sorted(OTHER_WORDS)
 }
 """`OTHER_WORDS` as the index has words: "upstairs" is there without its s."""
+
+_CLASS_STEMS = {noun: frozenset(map(stem, words)) for noun, words in CLASS_WORDS.items()}
+"""`CLASS_WORDS` as sentences are compared."""

@@ -13,7 +13,7 @@ from edge_agent.core.outcome import (
     Result,
     action_of,
     imperative,
-    join_names,
+    join,
     say_number,
     say_results,
     sentence,
@@ -149,12 +149,10 @@ def test_results_alike_share_one_sentence_and_keep_their_order():
 
 
 def test_many_names_are_counted_not_listed():
-    names = [f"lamp {number}" for number in range(9)]
-    assert join_names(names) == (
-        "the lamp 0, the lamp 1, the lamp 2, the lamp 3, the lamp 4 and 4 more"
-    )
-    assert join_names(names[:2]) == "the lamp 0 and the lamp 1"
-    assert join_names([]) == ""
+    names = [f"the lamp {number}" for number in range(9)]
+    assert join(names) == ("the lamp 0, the lamp 1, the lamp 2, the lamp 3, the lamp 4 and 4 more")
+    assert join(names[:2]) == "the lamp 0 and the lamp 1"
+    assert join([]) == ""
 
 
 @pytest.mark.parametrize(
