@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from edge_agent.core.command import (
     Action,
+    Ask,
     Condition,
     Extreme,
     Meaning,
@@ -125,7 +126,9 @@ def same(one: Meaning, other: Meaning, registry: Registry) -> bool:
 
 def _asked(query: Query) -> tuple[object, ...]:
     entities = frozenset(query.target.entities)
-    return (query.ask, entities, query.attribute, query.value, query.comparison)
+    # Whether any of one thing is on is whether it is on.
+    ask = Ask.STATE if query.ask is Ask.ANY and len(entities) == 1 else query.ask
+    return (ask, entities, query.attribute, query.value, query.comparison)
 
 
 def _test(condition: Condition | None) -> _Test | None:

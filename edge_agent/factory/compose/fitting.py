@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
+from edge_agent.core.classes import CLASS_OF, CLASSES
 from edge_agent.core.entity import Attribute, Capability, Choice, Entity, Kind, Range, Reading, Text
 from edge_agent.factory.bank import Bank, Phrasing
 from edge_agent.factory.compose.case import Miss
@@ -19,6 +20,8 @@ NAMED_ONLY = frozenset(
 )
 """Kinds that are spoken of by name only."""
 _NUMERIC = frozenset({"{number}", "+", "-", "+{number}", "-{number}", "minimum", "maximum"})
+_SKY = ("weather", "forecast", "rain", "outside", "outdoor", "wind", "sun")
+"""Words in the name of a thing that may know the weather."""
 _MOST_OPTIONS = 12
 """The daemon offers no more options of one thing to a question or a condition."""
 
@@ -42,6 +45,8 @@ class Repertoire:
             by_kind: The things of the home.
         """
         self._by_kind = by_kind
+        self._bank = bank
+        self._missing: Sequence[Phrasing] | None = None
         self.commands = self._possible(bank, lambda one: one.do is not None)
         self.asks = self._possible(bank, lambda one: one.ask is not None)
         self.nothing: dict[str, list[Phrasing]] = defaultdict(list)
@@ -78,6 +83,31 @@ class Repertoire:
             raise Miss
         meaning = random.choice(self.asks)
         return random.choice(meaning.phrasings), meaning.able
+
+    def a_missing_question(self, random: Random) -> Phrasing:
+        """A phrasing that asks for a class of things of which there is none."""
+        if self._missing is None:
+            here = [entity for entities in self._by_kind.values() for entity in entities]
+            gone = {
+                attribute
+                for one in CLASSES
+                if not any(map(one.has, here))
+                for attribute in (one.attribute, *one.also)
+            }
+            sky = any(word in name.casefold() for e in here for name in e.names for word in _SKY)
+            self._missing = [
+                one
+                for one in self._bank.phrasings
+                if one.ask is not None
+                and one.places <= {"place", "area"}
+                and (
+                    (not sky and "weather" in one.named)
+                    or (one.value is not None and one.attribute in gone)
+                )
+            ]
+        if not self._missing:
+            raise Miss
+        return random.choice(self._missing)
 
     def a_negative(self, random: Random) -> Phrasing:
         """A sentence after which nothing may be done."""
@@ -166,5 +196,8 @@ def can_be(capability: Capability, value: str) -> bool:
         return isinstance(capability.domain, Range | Reading)
     if value == "{option}":
         return isinstance(capability.domain, Choice)
-    options = capability.domain.options if isinstance(capability.domain, Choice) else ()
-    return value in options[:_MOST_OPTIONS]
+    if isinstance(capability.domain, Choice):
+        return value in capability.domain.options[:_MOST_OPTIONS]
+    # Where somebody is, and how full a battery is, is asked in words that are no options.
+    words = CLASS_OF.get(capability.attribute)
+    return words is not None and value in words.states

@@ -13,11 +13,14 @@ from edge_agent.factory.compose.fitting import NAMED_ONLY, Repertoire
 from edge_agent.factory.compose.pointing import Pointer, put
 from edge_agent.factory.compose.resolving import Resolver
 from edge_agent.factory.compose.scene import Scene
-from edge_agent.language.synonyms import OTHER_WORDS
+from edge_agent.language.synonyms import LITTLE_WORDS, OTHER_WORDS
+from edge_agent.language.vocabulary import stem, wordly
 from edge_agent.language.wording import kind_words
 
 _NUMBERS = (5, 10, 20, 21, 30, 50, 70, 80, 100)
 _OPTIONS = ("red", "eco", "blue", "auto", "warm white")
+_ASKED = 0.3
+"""How much of what is absent is asked for, not commanded."""
 _TRIES = 8
 """Tries to find something that a home does not have."""
 
@@ -60,13 +63,25 @@ class Negatives:
         )
 
     def absent(self) -> Case:
-        """A command about something that is not here."""
+        """A command about something that is not here, or a question about what nothing knows."""
         random = self._scene.random
+        if random.random() < _ASKED:
+            return self._unknown()
         phrasing, able = self._repertoire.a_targeted_command(random)
         stranger = self._stranger(random.choice(able).kind)
         text = phrasing.text.replace("{target}", stranger)
         text, _ = self._clauses.valued(text, phrasing, random.choice(able))
         return self._resolver.refusal(self._pointer.here(text), "none absent", phrasing.style)
+
+    def _unknown(self) -> Case:
+        """A question to which nothing here has the answer: smoke, where nothing smells it."""
+        phrasing = self._repertoire.a_missing_question(self._scene.random)
+        known = {word for words in self._scene.referrer.words() for word in words}
+        said = {stem(word) for word in wordly(phrasing.text).split()} - LITTLE_WORDS
+        if not said.isdisjoint(known):
+            raise Miss  # something may know it after all
+        text = self._pointer.here(phrasing.text)
+        return self._resolver.refusal(text, "none unknown", phrasing.style)
 
     def _stranger(self, kind: Kind) -> str:
         """Words for something of a kind that is not here."""
