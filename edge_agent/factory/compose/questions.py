@@ -143,6 +143,7 @@ class Questions:
         """A question with the value put in that it compares with, and that value."""
         random = self._scene.random
         text, value = phrasing.text, phrasing.value
+        text = text.replace("{text}", random.choice(self._scene.items))
         number = None
         if "number" in phrasing.places:
             number = sensor_number(capability.attribute, random)

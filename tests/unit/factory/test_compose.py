@@ -131,7 +131,8 @@ def test_after_a_negative_nothing_is_done(made: Callable[[str], Sequence[Case]],
 
 def test_what_is_absent_is_not_here(home: Registry, made: Callable[[str], Sequence[Case]]) -> None:
     names = {fold(name) for one in home.entities.values() for name in one.names}
-    plain = [case for case in made("absent") if case.style == "direct"]
+    absent = [case for case in made("absent") if case.what == "none absent"]
+    plain = [case for case in absent if case.style == "direct"]
     assert plain
     assert not any(f" {name} " in f" {case.text} " for case in plain for name in names)
 
