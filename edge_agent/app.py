@@ -331,12 +331,14 @@ def model_loader(config: Config) -> Callable[[], Loaded]:
             n_ctx=config.model.context,
             max_bytes=config.board.memory_mb << 20,
             expected_sha256=sha256,
+            backend=config.slm.backend,
+            threads=config.board.threads,
         )
         usage = spec.usage_of(model.metadata, path)
         model.warm()
         interpreter = Interpreter(TokenModel(model), usage.prompt, usage.calibration)
         name = spec.name if config.model.file is None else model.name
-        return Loaded(name, model.sha256, interpreter)
+        return Loaded(name, model.sha256, interpreter, model.network.engine, model.remark)
 
     return load
 

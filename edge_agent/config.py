@@ -60,6 +60,13 @@ class ModelConfig(_Section, frozen=True, kw_only=True):
     """Tokens that prompt and answer may take together."""
 
 
+class SlmConfig(_Section, frozen=True, kw_only=True):
+    """`slm`: how the language model is computed."""
+
+    backend: Literal["auto", "fused", "tensor"] = "auto"
+    """One program for the CPU, plain tinygrad, or the first of them that can be had."""
+
+
 class MqttConfig(_Section, frozen=True, kw_only=True):
     """`mqtt`: the broker."""
 
@@ -221,6 +228,7 @@ class Config(_Section, frozen=True, kw_only=True):
     agent: AgentConfig = AgentConfig()
     board: BoardConfig = BoardConfig()
     model: ModelConfig = ModelConfig()
+    slm: SlmConfig = SlmConfig()
     mqtt: MqttConfig = MqttConfig()
     devices: DevicesConfig = DevicesConfig()
     home: HomeConfig = HomeConfig()

@@ -68,6 +68,8 @@ class Health:
         reasons = [*self._link.problems, *self._devices.problems]
         if self._worker.problem:
             reasons.append(self._worker.problem)
+        if self._worker.model is not None and self._worker.model.remark:
+            reasons.append(self._worker.model.remark)
         return reasons
 
     def report(self) -> dict[str, Any]:
@@ -76,7 +78,9 @@ class Health:
         model = self._worker.model
         return {
             "version": __version__,
-            "model": {"name": model.name, "sha256": model.sha256} if model else None,
+            "model": None
+            if model is None
+            else {"name": model.name, "sha256": model.sha256, "engine": model.engine},
             "devices": len(self._devices.registry.entities),
             "queue_depth": sum(stats.depth[lane] for lane in _REQUESTS),
             "last_latency_ms": self._figures.last_latency_ms,

@@ -29,6 +29,10 @@ class Loaded:
     name: str
     sha256: str
     interpreter: Interpreter
+    engine: str = ""
+    """How the network is computed, for people."""
+    remark: str | None = None
+    """Why that is slower than it could be; None where it is not."""
 
 
 class Worker:

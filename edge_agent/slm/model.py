@@ -1,18 +1,35 @@
-"""A language model as the rest of the product holds it: tokenizer, network, name and checksum."""
+"""A language model as the rest of the product holds it: tokenizer, network, name and checksum.
 
+It chooses how the network is computed, and does not know how that is done.
+"""
+
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from edge_agent.errors import ModelError
 from edge_agent.slm.decode import Decoder
-from edge_agent.slm.gguf import DEFAULT_MAX_BYTES, Value, check_scales, open_gguf, sha256_file
+from edge_agent.slm.fused.network import FusedStep
+from edge_agent.slm.fused.pool import physical_cores
+from edge_agent.slm.gguf import (
+    DEFAULT_MAX_BYTES,
+    Value,
+    check_scales,
+    open_gguf,
+    sha256_file,
+)
 from edge_agent.slm.llama import LlamaConfig
 from edge_agent.slm.step import Step
 from edge_agent.slm.tokenizer import Tokenizer
 from edge_agent.slm.transformer import Transformer
 
 MIN_CONTEXT = 64
+
+Backend: TypeAlias = Literal["auto", "fused", "tensor"]
+"""How a network is computed: `fused` is one program for the CPU, `tensor` plain tinygrad, which
+runs on any of its devices, and `auto` the first one where it can be had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +44,8 @@ class Model:
     """What the file says about itself."""
     tokenizer: Tokenizer
     network: Step
+    remark: str | None = None
+    """Why it is slower than it could be; None where it is not."""
 
     def decoder(self) -> Decoder:
         """A decoder over this model's slots; a model serves one decoder."""
@@ -44,8 +63,11 @@ def load_model(
     max_bytes: int = DEFAULT_MAX_BYTES,
     expected_sha256: str | None = None,
     device: str | None = None,
+    backend: Backend = "auto",
+    threads: int = 0,
+    folder: Path | None = None,
 ) -> Model:
-    """A model from a GGUF file of the Llama family; its weights stay in the mapped file.
+    """A model from a GGUF file of the Llama family; its weights stay in mapped files.
 
     Args:
         path: The file.
@@ -53,9 +75,13 @@ def load_model(
         max_bytes: The largest file that is accepted.
         expected_sha256: The checksum that the file must have, if one is known.
         device: A tinygrad device; the CPU without it.
+        backend: How the network is computed.
+        threads: Cores for the `fused` backend; 0: one for each physical core.
+        folder: Where packed weights are kept; a folder of the user's cache without it.
 
     Raises:
-        ModelError: The file is unusable, or `n_ctx` is not what the model was trained for.
+        ModelError: The file is unusable, `n_ctx` is not what the model was trained for, or the
+            backend cannot be had.
     """
     file = open_gguf(path, max_bytes=max_bytes)
     sha256 = sha256_file(path)
@@ -68,7 +94,26 @@ def load_model(
         raise ModelError(f"{path}: {error}") from error
     if not MIN_CONTEXT <= n_ctx <= config.context:
         raise ModelError(f"{path}: n_ctx is {n_ctx}; legal are {MIN_CONTEXT} to {config.context}")
-    check_scales(file)
+    network: Step | None = None
+    remark = None
+    if backend != "tensor" and device in (None, "CPU"):
+        try:
+            network = FusedStep(
+                file,
+                config,
+                sha256=sha256,
+                n_ctx=n_ctx,
+                threads=threads or physical_cores(),
+                folder=folder or cache_folder(),
+            )
+            remark = network.remark
+        except ModelError as error:
+            if backend == "fused":
+                raise
+            remark = f"the fast engine cannot be had: {error}"
+    if network is None:
+        check_scales(file)
+        network = Transformer(file, config, n_ctx=n_ctx, device=device)
     name = file.metadata.get("general.name")
     return Model(
         name=name if isinstance(name, str) and name else path.stem,
@@ -76,5 +121,11 @@ def load_model(
         sha256=sha256,
         metadata=file.metadata,
         tokenizer=tokenizer,
-        network=Transformer(file, config, n_ctx=n_ctx, device=device),
+        network=network,
+        remark=remark,
     )
+
+
+def cache_folder() -> Path:
+    """Where this user's packed weights are kept."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "edge-agent"

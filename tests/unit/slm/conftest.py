@@ -13,7 +13,7 @@ from edge_agent.slm.gguf import open_gguf
 
 SPECIAL = ("<|end|>", "<|start|>", "<|stop|>")
 MERGES = ("Ġ t", "h e", "Ġt he", "o n", "Ġ on", "l i", "g h", "gh t", "li ght")
-SIZES = {"layers": 2, "dim": 64, "hidden": 96, "heads": 4, "kv_heads": 2}
+SIZES = {"layers": 2, "dim": 128, "hidden": 96, "heads": 4, "kv_heads": 2}
 F32, F16, Q4_0, Q4_1, Q8_0 = 0, 1, 2, 3, 8
 
 

@@ -34,7 +34,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory, tiny: Callable) -> tuple[Mo
     raw, reference = tiny()
     path = tmp_path_factory.mktemp("model") / "tiny.gguf"
     path.write_bytes(raw)
-    return load_model(path, n_ctx=128), reference
+    return load_model(path, n_ctx=128, backend="tensor"), reference
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_logits_equal_a_float_reference(
     raw, reference = tiny(kind, tied=tied)
     path = tmp_path / "tiny.gguf"
     path.write_bytes(raw)
-    network = load_model(path, n_ctx=128).network
+    network = load_model(path, n_ctx=128, backend="tensor").network
     expected = reference.logits(PROMPT)
     half = len(PROMPT) // 2 + 1  # five tokens, then three one by one: both layouts of the product
     first = network.step(PROMPT[:half], range(half), np.tri(half, dtype=bool), 0, range(half))
@@ -121,7 +121,7 @@ def test_a_model_loads_and_compiles_in_another_thread(tmp_path: Path, tiny: Call
     found: list[int] = []
 
     def work() -> None:
-        model = load_model(path, n_ctx=64)
+        model = load_model(path, n_ctx=64, backend="tensor")
         model.warm()
         found.extend(model.decoder().generate(PROMPT, max_tokens=3))
 
@@ -140,7 +140,7 @@ def test_a_step_that_does_not_fit_is_refused(loaded, count: int, start: int) -> 
 
 @pytest.fixture(scope="module")
 def real(real_model_path: Path) -> Model:
-    return load_model(real_model_path)
+    return load_model(real_model_path, backend="tensor")
 
 
 def chat(model: Model, text: str) -> list[int]:

@@ -1,0 +1,1 @@
+"""The Llama step as one program for the CPU: int4 weights in cells, several cores, no copies."""

@@ -1,0 +1,178 @@
+"""The matrices of a model as cells, in the order in which a step reads them, kept in a file.
+
+The file lies in the cache under the model's checksum: written whole or not at all, checked when it
+is opened, made anew where it is damaged. It knows no arithmetic.
+"""
+
+import mmap
+import os
+import struct
+import tempfile
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.errors import ModelError
+from edge_agent.slm.fused.cells import ROWS, Kind, kind_of, pack
+from edge_agent.slm.gguf import GgufFile, GgufTensor, check_scales
+from edge_agent.slm.llama import BLOCK, LlamaConfig
+
+Bytes = NDArray[np.uint8]
+
+_MAGIC, _VERSION = b"EDGECELL", 1
+_HEADER = struct.Struct("<8sII32sQ")  # magic, version, CRC-32 of the body, the model, its length
+_PAGE = 4096
+_LINE = 64
+_AHEAD = 4096
+"""Bytes after the last cell that a prefetch may name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """One matrix, or several that are multiplied with the same activations."""
+
+    kind: Kind
+    groups: int
+    """Of 16 rows."""
+    blocks: int
+    """Of 32 columns."""
+    data: Bytes
+    """[groups * blocks * bytes of a cell], on a cache line."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What `Cells` is made from."""
+
+    name: str
+    tensors: Sequence[GgufTensor]
+    in_turn: bool = False
+    """Whether groups of the matrices take turns, else one matrix follows the other."""
+
+    @property
+    def kind(self) -> Kind:
+        return kind_of(self.tensors)
+
+    @property
+    def groups(self) -> int:
+        # The rows of a vocabulary may end within a group.
+        return sum(-(-tensor.shape[0] // ROWS) for tensor in self.tensors)
+
+    @property
+    def blocks(self) -> int:
+        return self.tensors[0].shape[1] // BLOCK
+
+    @property
+    def length(self) -> int:
+        return self.groups * self.blocks * self.kind.size
+
+    def pack(self) -> Bytes:
+        """The cells as they are written."""
+        made = [pack(tensor, self.kind) for tensor in self.tensors]
+        return np.stack(made, axis=1) if self.in_turn else np.concatenate(made)
+
+
+def _parts(file: GgufFile, config: LlamaConfig) -> Iterator[_Part]:
+    """All matrices in the order in which a step reads them."""
+    for index in range(config.layers):
+
+        def named(*names: str, layer: str = f"blk.{index}") -> list[GgufTensor]:
+            return [file.tensors[f"{layer}.{name}.weight"] for name in names]
+
+        yield _Part(f"{index}.qkv", named("attn_q", "attn_k", "attn_v"))
+        yield _Part(f"{index}.out", named("attn_output"))
+        yield _Part(f"{index}.gate_up", named("ffn_gate", "ffn_up"), in_turn=True)
+        yield _Part(f"{index}.down", named("ffn_down"))
+    embedding = file.tensors["token_embd.weight"]
+    yield _Part("head", [file.tensors.get("output.weight", embedding)])
+
+
+def open_packed(
+    file: GgufFile, config: LlamaConfig, sha256: str, folder: Path
+) -> tuple[Mapping[str, Cells], str | None]:
+    """The matrices of a model, and a clause about why they are not kept where they are not.
+
+    Args:
+        file: The open file; its tensors are those of a Llama.
+        config: Its sizes.
+        sha256: Its checksum, 64 hex digits.
+        folder: Where packed models are kept.
+
+    Raises:
+        ModelError: A scale in the file is no number.
+    """
+    parts = list(_parts(file, config))
+    length = sum(_whole(part.length) for part in parts) + _AHEAD
+    path = folder / f"{sha256[:32]}-{_VERSION}.cells"
+    body = _read(path, bytes.fromhex(sha256), length)
+    problem = None
+    if body is None:
+        check_scales(file)
+        body = _pack(parts, length)
+        try:
+            _write(path, bytes.fromhex(sha256), body)
+        except OSError as error:
+            problem = f"{path} cannot be written: {error.strerror or error}"
+        else:
+            body = _read(path, bytes.fromhex(sha256), length)
+            if body is None:
+                raise ModelError(f"{path}: what was written is not what is read")
+    return dict(_cells(parts, body)), problem
+
+
+def _whole(length: int) -> int:
+    return -(-length // _LINE) * _LINE
+
+
+def _cells(parts: Sequence[_Part], body: Bytes) -> Iterator[tuple[str, Cells]]:
+    at = 0
+    for part in parts:
+        data = body[at : at + part.length]
+        yield part.name, Cells(part.kind, part.groups, part.blocks, data)
+        at += _whole(part.length)
+
+
+def _pack(parts: Sequence[_Part], length: int) -> Bytes:
+    # Memory of our own begins on a page, as a mapped file does.
+    body = np.frombuffer(mmap.mmap(-1, length), np.uint8)
+    at = 0
+    for part in parts:
+        body[at : at + part.length] = part.pack().ravel()
+        at += _whole(part.length)
+    return body
+
+
+def _read(path: Path, model: bytes, length: int) -> Bytes | None:
+    """The body of a file, mapped; None where there is none or not the one that is wanted."""
+    try:
+        with path.open("rb") as file:
+            if file.seek(0, os.SEEK_END) != _PAGE + length:
+                return None
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except OSError:
+        return None
+    magic, version, check, found, size = _HEADER.unpack_from(mapped)
+    body = np.frombuffer(mapped, np.uint8)[_PAGE:]
+    wanted = (_MAGIC, _VERSION, model, length)
+    if (magic, version, found, size) != wanted or zlib.crc32(body.data) != check:
+        return None
+    return body
+
+
+def _write(path: Path, model: bytes, body: Bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name, delete=False) as file:
+        try:
+            header = _HEADER.pack(_MAGIC, _VERSION, zlib.crc32(body.data), model, len(body))
+            file.write(header.ljust(_PAGE, b"\0"))
+            file.write(body.data)
+            file.flush()
+            os.fsync(file.fileno())
+            Path(file.name).rename(path)
+        except BaseException:
+            Path(file.name).unlink(missing_ok=True)
+            raise
