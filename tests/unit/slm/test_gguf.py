@@ -31,8 +31,8 @@ def test_tensors_are_views_of_the_file(tmp_path: Path, tiny: Callable) -> None:
     path.write_bytes(tiny()[0])
     file = open_gguf(path)
     tensor = file.tensors["blk.0.ffn_down.weight"]
-    assert (tensor.shape, tensor.ggml_type) == ((64, 96), GgmlType.Q4_1)
-    assert len(tensor.data) == 64 * 3 * 20
+    assert (tensor.shape, tensor.ggml_type) == ((128, 96), GgmlType.Q4_1)
+    assert len(tensor.data) == 128 * 3 * 20
     assert not tensor.data.flags.writeable
     assert not tensor.data.flags.owndata
     assert file.metadata["llama.rope.freq_base"] == 10000.0
@@ -105,11 +105,11 @@ def test_absurd_counts_cost_no_memory(tmp_path: Path, tiny: Callable, at: int) -
         ({"llama.block_count": 3}, "'blk.2.attn_norm.weight' is missing"),
         ({"llama.block_count": 1}, "'blk.1.attn_k.weight' is not part"),
         ({"llama.block_count": -1}, "llama.block_count is -1"),
-        ({"llama.embedding_length": 128}, "token_embd.weight.*not"),
+        ({"llama.embedding_length": 64}, "token_embd.weight.*not"),
         ({"llama.attention.head_count": 7}, "7 heads"),
         ({"llama.attention.head_count_kv": 3}, "key-value heads"),
         ({"llama.rope.freq_base": float("nan")}, "freq_base is nan"),
-        ({"llama.rope.dimension_count": 8}, "dimension_count is 8; legal are 16 to 16"),
+        ({"llama.rope.dimension_count": 8}, "dimension_count is 8; legal are 32 to 32"),
         ({"llama.rope.scaling.type": "yarn"}, "legal is none"),
         ({"llama.vocab_size": 5}, "llama.vocab_size is 5"),
         ({"llama.attention.layer_norm_rms_epsilon": 2.0}, "epsilon is 2.0"),
