@@ -15,8 +15,8 @@ from edge_agent.errors import ModelError
 from edge_agent.slm.gguf import Value
 
 _NORMAL = 1  # the token_type of plain text; control, unknown, unused and added tokens have others
-_CACHE_WORDS = 1 << 14
-_CACHE_WORD_LENGTH = 64
+_CACHED = 1 << 14  # words and short texts
+_CACHED_LENGTH = 64  # characters
 
 # The pre-tokenizers work on a text of classes, one ASCII character for each character of the text
 # (see `_Classes`), because `re` has no \p{L} and \p{N}.
@@ -147,15 +147,14 @@ class Tokenizer:
 
         Lone surrogates become a question mark, and a byte that the vocabulary lacks is left out.
         """
+        if (known := self._cache.get(text)) is not None:
+            return list(known)
         ids: list[int] = []
         for word in self._split(text):
             if (known := self._cache.get(word)) is None:
-                known = self._merge(word)
-                if len(self._cache) >= _CACHE_WORDS:
-                    self._cache.clear()
-                if len(word) <= _CACHE_WORD_LENGTH:
-                    self._cache[word] = known
+                known = self._keep(word, self._merge(word))
             ids.extend(known)
+        self._keep(text, tuple(ids))
         return ids
 
     def decode(self, ids: Iterable[int]) -> str:
@@ -166,6 +165,14 @@ class Tokenizer:
             if (code := self._bytes.get(letter)) is not None:
                 raw.append(code)
         return raw.decode(errors="replace")
+
+    def _keep(self, text: str, ids: tuple[int, ...]) -> tuple[int, ...]:
+        """Remembers a word or a short text: a grammar is made of the same ones again and again."""
+        if len(self._cache) >= _CACHED:
+            self._cache.clear()
+        if len(text) <= _CACHED_LENGTH:
+            self._cache[text] = ids
+        return ids
 
     def _split(self, text: str) -> Iterable[str]:
         at = 0
