@@ -5,8 +5,9 @@ Loads and checks `bank/phrasings/*.yaml` and `bank/manner.yaml`. Knows no homes 
 
 import hashlib
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
@@ -15,6 +16,7 @@ import msgspec
 
 from edge_agent.core.entity import Kind
 from edge_agent.errors import FactoryError
+from edge_agent.factory.orders import Orders, load_orders
 from edge_agent.factory.reading import read_bank
 
 BANK = Path(__file__).parent / "bank"
@@ -191,10 +193,26 @@ class Bank:
 
     phrasings: tuple[Phrasing, ...]
     manner: Manner
+    orders: Orders = Orders()
+    meanings: tuple[tuple[Phrasing, ...], ...] = field(init=False, repr=False, compare=False)
+    """The commands and questions, those that mean the same together: found once, for all homes."""
+
+    def __post_init__(self) -> None:
+        """Puts together what means the same."""
+        groups: dict[object, list[Phrasing]] = defaultdict(list)
+        for one in self.phrasings:
+            if one.none is None:
+                key = (one.do, one.ask, one.attribute, one.value, one.kinds, one.named, one.lacks)
+                groups[key].append(one)
+        object.__setattr__(self, "meanings", tuple(map(tuple, groups.values())))
 
     def of(self, split: Split) -> "Bank":
         """The part of one split."""
-        return Bank(tuple(one for one in self.phrasings if one.split is split), self.manner)
+        return Bank(
+            tuple(one for one in self.phrasings if one.split is split),
+            self.manner,
+            self.orders.only(lambda text: split_of(text) is split),
+        )
 
 
 def load_bank(directory: Path = BANK) -> Bank:
@@ -208,7 +226,8 @@ def load_bank(directory: Path = BANK) -> Bank:
     phrasings = [phrasing for file in files for phrasing in load_phrasings(file)]
     if not phrasings:
         raise FactoryError(f"{directory / 'phrasings'}: no phrasings; a model is made from them")
-    return Bank(tuple(dict.fromkeys(phrasings)), read_bank(directory / "manner.yaml", Manner))
+    manner = read_bank(directory / "manner.yaml", Manner)
+    return Bank(tuple(dict.fromkeys(phrasings)), manner, load_orders(directory / "orders.yaml"))
 
 
 def load_phrasings(file: Path) -> Sequence[Phrasing]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import lru_cache
 
-from edge_agent.core.classes import CLASSES, ThingClass
+from edge_agent.core.classes import CLASS_OF, CLASSES, ThingClass
 from edge_agent.core.command import Target
 from edge_agent.core.entity import Area, Entity, Floor, Group, Kind
 from edge_agent.core.names import fold
@@ -90,11 +90,13 @@ class Vocabulary:
         for name, entities in (by_name | self._told_apart(by_name)).items():
             ids = tuple(dict.fromkeys(entity.id for entity in entities))
             self._named.append(Spoken(Target(name, ids), tuple(name.split())))
-        self._classes = [
-            (one, members)
-            for one in CLASSES
-            if (members := [e for e in registry.entities.values() if one.has(e)])
-        ]
+        members: dict[str, list[Entity]] = defaultdict(list)
+        for entity in registry.entities.values():
+            for known in entity.capabilities:
+                one = CLASS_OF.get(known.attribute)
+                if one is not None and one.has(entity) and entity not in members[one.noun][-1:]:
+                    members[one.noun].append(entity)
+        self._classes = [(one, members[one.noun]) for one in CLASSES if members[one.noun]]
         for group in registry.groups.values():
             self._named.extend(self._group(group))
         self._named.extend(registry.areas.values())

@@ -97,13 +97,14 @@ class Repertoire:
             sky = any(word in name.casefold() for e in here for name in e.names for word in _SKY)
             self._missing = [
                 one
-                for one in self._bank.phrasings
-                if one.ask is not None
-                and one.places <= {"place", "area"}
+                for group in self._bank.meanings
+                if group[0].ask is not None
                 and (
-                    (not sky and "weather" in one.named)
-                    or (one.value is not None and one.attribute in gone)
+                    (not sky and "weather" in group[0].named)
+                    or (group[0].value is not None and group[0].attribute in gone)
                 )
+                for one in group
+                if one.places <= {"place", "area"}
             ]
         if not self._missing:
             raise Miss
@@ -117,13 +118,8 @@ class Repertoire:
         return random.choice(self.nothing[sort])
 
     def _possible(self, bank: Bank, wanted: Callable[[Phrasing], bool]) -> Sequence[Meaning]:
-        groups: dict[object, list[Phrasing]] = defaultdict(list)
-        for one in bank.phrasings:
-            if wanted(one):
-                key = (one.do, one.ask, one.attribute, one.value, one.kinds, one.named, one.lacks)
-                groups[key].append(one)
         found = []
-        for phrasings in groups.values():
+        for phrasings in filter(lambda group: wanted(group[0]), bank.meanings):
             able = [entity for entity in self._of(phrasings[0]) if can(entity, phrasings[0])]
             if able:
                 found.append(Meaning(phrasings, able))
