@@ -193,7 +193,7 @@ class Bank:
 
     phrasings: tuple[Phrasing, ...]
     manner: Manner
-    orders: Orders = Orders()
+    orders: Orders = field(default_factory=Orders)
     meanings: tuple[tuple[Phrasing, ...], ...] = field(init=False, repr=False, compare=False)
     """The commands and questions, those that mean the same together: found once, for all homes."""
 

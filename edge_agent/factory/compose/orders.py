@@ -1,0 +1,105 @@
+"""Orders that fill several settings of one machine at once: "a large latte with two sugars".
+
+Knows slots by how the names of settings end; not what a machine makes.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+
+from edge_agent.core.entity import Attribute, Choice, Entity, Kind, Range
+from edge_agent.core.names import fold
+from edge_agent.factory.bank import Phrasing
+from edge_agent.factory.compose.case import Case, Miss
+from edge_agent.factory.compose.clauses import Clause
+from edge_agent.factory.compose.resolving import Resolver
+from edge_agent.factory.compose.scene import Scene
+from edge_agent.factory.orders import SLOT, Orders
+from edge_agent.factory.refer import Reference
+from edge_agent.factory.values import likely_number, say_number, say_option
+
+_ORDERED = 0.5
+_TWICE = re.compile(r"\b(\w+) \1\b")
+_ONE = re.compile(r"\b(one|1) (shot|sugar|cup|serving)s\b")
+_AN = re.compile(r"\ba (?=[aeiou])")
+_VESSEL = re.compile(r"\b(cup|mug|pot|demitasse) (?=\{drink\})")
+"""A cup of coffee, but a large coffee."""
+_UNSAID = frozenset({"none", "off", "black", "splash", "half", "plain", "normal", "regular"})
+"""Options that nobody says before a noun; those that begin with `no` or `a` neither."""
+
+
+class Ordering:
+    """Composes orders for the one machine of a scene, where it has settings enough."""
+
+    def __init__(self, scene: Scene, orders: Orders, resolver: Resolver) -> None:
+        """Keeps what can be ordered here."""
+        self._random = scene.random
+        self._resolver = resolver
+        # In a house nobody's "size" is the coffee machine's: an order has one machine before it.
+        alone = not scene.registry.areas
+        self._slots = _slots(scene, orders.slots) if alone else {}
+        self._templates = [
+            text for text in orders.say if self._slots.keys() >= set(SLOT.findall(text))
+        ]
+
+    def or_else(self, another: Callable[[], Case]) -> Case:
+        """An order as often as not, where one can be given, or another sentence."""
+        wanted = self._templates and self._random.random() < _ORDERED
+        return self.order() if wanted else another()
+
+    def order(self) -> Case:
+        """One order; a Miss where what was drawn cannot be said."""
+        text = self._random.choice(self._templates)
+        clauses = []
+        for slot in SLOT.findall(text):
+            entity = self._random.choice(self._slots[slot])
+            said, clause = self._filled(entity)
+            if slot == "size":
+                text = _VESSEL.sub(r"\1 of ", text.replace("{size}", said))
+            text = text.replace(f"{{{slot}}}", said)
+            clauses.append(clause)
+        text = _AN.sub("an ", _ONE.sub(r"\1 \2", _TWICE.sub(r"\1", text)))
+        return self._resolver.commands(clauses, text, None)
+
+    def _filled(self, entity: Entity) -> tuple[str, Clause]:
+        """What is said for one setting, and its command."""
+        wanted: str | float | None
+        capability = next(one for one in entity.capabilities if one.attribute in _ATTRIBUTES)
+        if isinstance(capability.domain, Choice):
+            wanted = self._random.choice(capability.domain.options)
+            said = say_option(wanted)
+            if said in _UNSAID or said.split()[0] in {"no", "a"}:
+                raise Miss
+        else:
+            wanted = likely_number(capability, self._random)
+            if not wanted:
+                raise Miss
+            said = say_number(wanted, capability, self._random)
+        names = tuple(fold(name) for name in entity.names)
+        reference = Reference(said, (entity.id,), names, how="order")
+        phrasing = Phrasing(said, "order", (entity.kind,), (capability.attribute, "{option}"))
+        return said, Clause(said, (reference,), capability.attribute, wanted, phrasing)
+
+
+_ATTRIBUTES = (Attribute.OPTION, Attribute.VALUE)
+
+
+def _slots(scene: Scene, named: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[Entity]]:
+    """The settings that fill each slot; those that nothing fills are left out."""
+    settings = [
+        entity
+        for kind in (Kind.SELECT, Kind.NUMBER)
+        for entity in scene.of(kind)
+        if any(
+            one.settable and one.attribute in _ATTRIBUTES and isinstance(one.domain, Choice | Range)
+            for one in entity.capabilities
+        )
+    ]
+    found = {
+        slot: [
+            entity
+            for entity in settings
+            if any(f" {fold(name)}".endswith(f" {end}") for name in entity.names for end in ends)
+        ]
+        for slot, ends in named.items()
+    }
+    return {slot: entities for slot, entities in found.items() if entities}
