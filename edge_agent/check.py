@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from edge_agent.app import App, broker_settings, chosen_model
+from edge_agent.app import App, broker_settings, chosen_model, model_loader
 from edge_agent.config import Config, ModelConfig, load_config
 from edge_agent.errors import EdgeAgentError, ModelError
 from edge_agent.models import ModelSpec, find_model
@@ -48,7 +48,7 @@ def check(path: Path, overrides: Sequence[str]) -> list[Finding]:
     config = load_config(path, overrides)
     App(config, lambda: config)  # what the daemon would refuse at its start is refused here
     findings = [Finding("config", ok=True, found=f"{path} for node {config.node}")]
-    for look in (_model, _compiler, _broker, _board, _audio):
+    for look in (_model, _compiler, _engine, _broker, _board, _audio):
         findings.extend(look(config))
     return findings
 
@@ -116,6 +116,21 @@ def _compiler(_config: Config) -> Iterator[Finding]:
         )
         return
     yield Finding("clang", ok=True, found=compiler)
+
+
+def _engine(config: Config) -> Iterator[Finding]:
+    started = time.monotonic()
+    try:
+        loaded = model_loader(config)()
+    except EdgeAgentError as error:
+        yield Finding("engine", ok=False, found=str(error), remedy="see slm.backend")
+        return
+    yield Finding(
+        "engine",
+        ok=loaded.remark is None,
+        found=f"{loaded.engine}, loaded in {time.monotonic() - started:.1f} s",
+        remedy=loaded.remark or "",
+    )
 
 
 def _broker(config: Config) -> Iterator[Finding]:
