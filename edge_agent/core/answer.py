@@ -138,10 +138,12 @@ def _states(query: Query, entities: Sequence[Entity], registry: Registry, state:
         if len(known) > 1:
             return sentence(_all(query, known, registry, state))
     sentences = []
+    rooms = {fold(name) for area in registry.areas.values() for name in area.names}
     for entity in entities[:_MOST_SPOKEN]:
         measured = f"current {query.attribute}"
         # Of a room, people ask what is measured there, not what its heating is set to.
-        known_there = len(entities) > 1 and entity.capability(measured) is not None
+        of_room = len(entities) > 1 or query.target.phrase in rooms
+        known_there = of_room and entity.capability(measured) is not None
         asked = replace(query, attribute=measured) if known_there else query
         sentences.append(sentence(_state(entity, asked, registry, state)))
     if len(entities) > _MOST_SPOKEN:

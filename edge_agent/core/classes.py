@@ -115,3 +115,19 @@ CLASS_OF: Final[Mapping[str, ThingClass]] = MappingProxyType(
     {attribute: one for one in CLASSES for attribute in (one.attribute, *one.also)}
 )
 """By attribute, the class whose question it answers."""
+
+_NO_AIR: Final = frozenset(
+    "aquarium barrel bath battery boiler brew chip coffee cpu core device dishwasher drum dryer "
+    "engine freezer fridge flow fuel grill inside kettle meat oven pool pond pot probe "
+    "refrigerator return server setpoint soil spa tank target terrarium tub washer wash washing "
+    "water wine".split()
+)
+"""Words in the name of what measures something else than the air of a room."""
+
+
+def is_of_air(entity: Entity) -> bool:
+    """Whether what a thing measures is likely to be the air around it."""
+    return _NO_AIR.isdisjoint(entity.name.casefold().split()) and entity.kind in _AIR
+
+
+_AIR: Final = frozenset({Kind.SENSOR, Kind.CLIMATE, Kind.HUMIDIFIER, Kind.DEHUMIDIFIER, Kind.FAN})

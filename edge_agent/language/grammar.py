@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias
 
-from edge_agent.core.classes import CLASS_OF, ThingClass
+from edge_agent.core.classes import CLASS_OF, ThingClass, is_of_air
 from edge_agent.core.command import (
     Action,
     Ask,
@@ -349,9 +349,17 @@ class _Writer:
             kinds.add(entity.kind if entity else None)
         if spoken.target.collective and len(kinds) > 1:
             # "everything" and rooms can be switched; nobody sets the position of everything.
-            return {key: found[key] for key in _MIXED if key in found}
+            return {key: self._of_air(key, found[key]) for key in _MIXED if key in found}
         # "is the radio on" asks for its power, though its mute is on or off as well.
         return dict(sorted(found.items(), key=lambda item: item[0] != Attribute.POWER))
+
+    def _of_air(self, key: str, found: dict[str, Capability]) -> Mapping[str, Capability]:
+        """Without what is not the air of a room: nobody asks the fridge how warm the kitchen is."""
+        if key == Attribute.POWER:
+            return found
+        entities = self._registry.entities
+        air = {one: known for one, known in found.items() if is_of_air(entities[one])}
+        return air or found
 
     def _values(self, attribute: str, capabilities: Sequence[Capability]) -> Iterator[Wanted]:
         yield from _options(capabilities, most=_MOST_OPTIONS)

@@ -38,28 +38,36 @@ _SAME: Final = (
     "right passenger",
     "back rear",
     "mum mom",
+    "weather forecast rain raining umbrella snow snowing sunny cloudy storm raincoat wind windy",
 )
 
 _KINDS: Final[Mapping[Kind, str]] = {
     Kind.LIGHT: "light lamp bulb dark bright dim illuminate lit see read reading",
     Kind.OUTLET: "outlet plug socket",
-    Kind.SWITCH: "switch hazard flasher warn recirculation pollen smell fume",
+    Kind.SWITCH: (
+        "switch hazard flasher warn recirculation recirculate pollen smell fume stink stinking "
+        "stench reek exhaust diesel manure tunnel"
+    ),
     Kind.BLIND: "blind shade cover sun glare",
     Kind.CURTAIN: "curtain drape sun",
     Kind.SHUTTER: "shutter roller sun",
-    Kind.SHADE: "shade blind",
+    Kind.SHADE: "shade blind sun glare blinding dazzled dazzling squinting sky star above look",
     Kind.AWNING: "awning",
-    Kind.WINDOW: "window air",
+    Kind.WINDOW: "window air glass wind windy draught breeze",
     Kind.DOOR: "door",
     Kind.GARAGE_DOOR: "garage",
     Kind.GATE: "gate driveway",
     Kind.TRUNK: "trunk boot tailgate hatch",
-    Kind.SUNROOF: "sunroof moonroof roof",
+    Kind.SUNROOF: "sunroof moonroof roof above",
     Kind.LOCK: "lock door unlock deadbolt",
-    Kind.FAN: "fan breeze air ventilation ventilator blow blowing blower vent stuffy",
+    Kind.FAN: (
+        "fan breeze air airflow airless ventilation ventilator blow blowing blower vent stuffy "
+        "stifling wind draught"
+    ),
     Kind.CLIMATE: (
         "thermostat heating heater heat warm warmer cold colder freezing chilly hot cool cooler ac "
-        "aircon temperature degree climate radiator"
+        "aircon temperature temp degree climate radiator warmth cooling coldest hottest chill "
+        "boiling roasting baking melting sweating sweat sweaty shivering shiver numb toe feet"
     ),
     Kind.VACUUM: "vacuum hoover clean cleaner robot roomba dirty floor dust crumb sweep",
     Kind.LAWN_MOWER: "mower mow lawn grass",
@@ -78,11 +86,19 @@ _KINDS: Final[Mapping[Kind, str]] = {
     ),
     Kind.SENSOR: "sensor temperature humidity warm cold battery power energy",
     Kind.TRACKER: "where home phone",
-    Kind.SEAT: "seat chair back bum butt massage leg cold warm hot heat cool",
-    Kind.MIRROR: "mirror kerb",
-    Kind.WIPER: "wiper wipe rain raining raindrop drizzle drizzling wet",
-    Kind.STEERING_WHEEL: "steering wheel hand finger",
-    Kind.DEFROSTER: "defroster defrost demist fog foggy fogged steamed misted ice frost see",
+    Kind.SEAT: (
+        "seat chair back bum butt bottom backside rear arse massage massaging knead kneading spine "
+        "shoulder muscle leg legroom knee pedal reach sitting sit cold warm hot heat cool"
+    ),
+    Kind.MIRROR: "mirror kerb narrow tight squeezing",
+    Kind.WIPER: (
+        "wiper wipe rain raining raindrop drop drizzle drizzling pouring snowing spray splashed wet"
+    ),
+    Kind.STEERING_WHEEL: "steering wheel hand finger glove palm",
+    Kind.DEFROSTER: (
+        "defroster defrost demist defog fog foggy fogged fogging steamed steaming steamy misted "
+        "misting misty ice icy iced frozen frost thaw condensation windscreen windshield see"
+    ),
 }
 
 

@@ -160,6 +160,8 @@ class Vocabulary:
         for spoken in (
             *named,
             *(spoken for place in mentioned for spoken in self._in_area(place, said)),
+            # "How warm is it" asks for the room where the speaker is.
+            *(self._room(area) if area is not None and area not in mentioned else ()),
             *(spoken for floor in floors for spoken in self._on_floor(floor, said)),
             *self._kinds(area, said),
             *self._whole(),
@@ -349,21 +351,25 @@ class Vocabulary:
             if members:
                 for name in area.names:
                     yield from _kind_targets(f"{fold(name)} ", kind, members, said)
-        everything = [
-            entity.id
-            for entity in self.registry.entities.values()
-            if entity.area == area.id and not entity.diagnostic
-        ]
         lights = [entity.id for entity in self._by_kind[Kind.LIGHT] if entity.area == area.id]
         for name in area.names:
             phrase = fold(name)
             words = tuple(phrase.split())
             if lights:
                 yield Spoken(Target(phrase, tuple(lights), collective=True), words)
-            yield Spoken(
-                Target(phrase, tuple(everything), collective=True), words, question_only=True
-            )
             yield self._everything(phrase, {area.id})
+        yield from self._room(area)
+
+    def _room(self, area: Area) -> Iterable[Spoken]:
+        """A room by its bare name, for "how warm is the kitchen"."""
+        everything = [
+            entity.id
+            for entity in self.registry.entities.values()
+            if entity.area == area.id and not entity.diagnostic
+        ]
+        for phrase in map(fold, area.names):
+            target = Target(phrase, tuple(everything), collective=True)
+            yield Spoken(target, tuple(phrase.split()), question_only=True)
 
     def _on_floor(self, floor: Floor, said: set[str]) -> Iterable[Spoken]:
         areas = self._areas_in(floor)

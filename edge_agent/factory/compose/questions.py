@@ -4,8 +4,9 @@ Where no thing is named, a class is asked about: "is there smoke anywhere" of al
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from edge_agent.core.classes import CLASS_OF, ThingClass
+from edge_agent.core.classes import CLASS_OF, ThingClass, is_of_air
 from edge_agent.core.command import Ask, Comparison
 from edge_agent.core.entity import Capability, Choice, Entity, Kind, Value
 from edge_agent.core.names import fold
@@ -23,6 +24,12 @@ from edge_agent.language.wording import write_question
 _SEVERAL = frozenset({Ask.COUNT, Ask.WHICH, Ask.ANY})
 _BY_CLASS = frozenset({Kind.SENSOR, Kind.TRACKER})
 """Kinds that are no kind of thing by themselves; of several, their class is spoken of."""
+_MEASURES = frozenset({Kind.SENSOR, Kind.CLIMATE, Kind.HUMIDIFIER, Kind.DEHUMIDIFIER})
+_OF_AIR = frozenset({"temperature", "humidity"})
+_OUTSIDE = frozenset({"outside", "outdoor", "outdoors", "weather"})
+_OUTDOOR_UNIT = frozenset(
+    {"ac", "air", "conditioner", "conditioning", "heating", "heat", "pump", "split", "unit"}
+)
 _LOCAL = frozenset({"occupancy", "presence"})
 """What is asked of a room: "is anybody at home" asks for people, wherever they are."""
 _COMPARISONS = {"above": Comparison.ABOVE, "below": Comparison.BELOW}
@@ -49,6 +56,12 @@ class Questions:
         if capability is None:
             raise Miss
         text, value = self._valued(phrasing, capability)
+        if "weather" in phrasing.named and phrasing.attribute == "value":
+            weathers = [one for one in able if one.capability("wind speed")]
+            if weathers != [entity]:
+                raise Miss  # the wind of a weather station is not the weather
+        if "outside" in phrasing.named and "target" not in text and not self._is_outdoors(entity):
+            raise Miss
         attribute, one = capability.attribute, self._class(phrasing, entity)
         if one is not None:
             attribute, value = one.attribute, one.state_of(attribute, value or "")
@@ -56,6 +69,9 @@ class Questions:
             if phrasing.ask == "is" and (value != one.states[0] or "target:plural" in text):
                 ask = Ask.STATE  # a room is empty where all of its sensors say so
             pointed = self._members(text, one, entity, local=phrasing.attribute in _LOCAL)
+        elif self._is_of_room(phrasing, entity):
+            ask = Ask.STATE
+            attribute, pointed = self._room(text, entity, attribute.removeprefix("current "))
         elif phrasing.ask in _SEVERAL:
             ask = Ask(phrasing.ask)
             pointed = self._pointer.point_at_several(text, able)
@@ -65,6 +81,9 @@ class Questions:
         else:
             ask = Ask.STATE
             pointed = self._pointer.point(text, [entity], asked=capability)
+            boiler = entity.kind is Kind.WATER_HEATER
+            if boiler or (entity.kind is Kind.CLIMATE and attribute == "temperature"):
+                pointed = self._set(pointed, entity.kind)
         comparison = _COMPARISONS.get(phrasing.ask or "", Comparison.IS)
 
         def write(candidates: Candidates) -> str:
@@ -128,6 +147,66 @@ class Questions:
         phrase = f"{prefix}{one.noun}"
         return Pointed(" ".join(text.split()), Reference(noun, ids, (phrase,), True, "plural"))
 
+    def _is_outdoors(self, entity: Entity) -> bool:
+        """Whether it is the only thing here that can tell how warm or damp it is outside."""
+        attribute = next(iter(_OF_AIR & {one.attribute for one in entity.capabilities}), "")
+        outside = [
+            one
+            for one in self._scene.of(Kind.SENSOR)
+            if one.capability(attribute)
+            and not _OUTSIDE.isdisjoint(words := fold(one.name).split())
+            and _OUTDOOR_UNIT.isdisjoint(words)
+        ]
+        return outside == [entity]
+
+    def _set(self, pointed: Pointed, kind: Kind) -> Pointed:
+        """A question for what a heating is set to: never that of its room, which is measured."""
+        reference = pointed.reference
+        rooms = {fold(name) for a in self._scene.registry.areas.values() for name in a.names}
+        phrases = [phrase for phrase in reference.phrases if phrase not in rooms]
+        if reference.how == "implied" and self._scene.speaker is not None:
+            phrases += kind_phrases("", kind, plural=reference.plural)
+        return replace(pointed, reference=replace(reference, phrases=tuple(phrases)))
+
+    def _is_of_room(self, phrasing: Phrasing, entity: Entity) -> bool:
+        """Whether a room is asked about: how warm or how damp it is there."""
+        if any(place.startswith("target") for place in phrasing.places) or phrasing.named:
+            return False
+        if entity.kind not in _MEASURES:
+            return False
+        measured = (phrasing.attribute or "").startswith("current ")
+        of_air = (phrasing.attribute or "").removeprefix("current ") in _OF_AIR
+        if not of_air or not (measured or entity.kind is Kind.SENSOR):
+            return False
+        if not is_of_air(entity):
+            raise Miss  # nobody asks the fridge how warm the kitchen is
+        return True
+
+    def _room(self, text: str, entity: Entity, attribute: str) -> tuple[str, Pointed]:
+        """What is asked of a room, and the question: of the one where the speaker is, if none."""
+        scene, random, refer = self._scene, self._scene.random, self._scene.referrer
+        area = scene.area_of(entity)
+        if area is None:
+            raise Miss
+        there = [e for e in scene.registry.entities.values() if e.area == area.id and is_of_air(e)]
+        measured = f"current {attribute}"
+        if any(e.capability(measured) for e in there if not e.diagnostic):
+            attribute = measured
+        ids = tuple(e.id for e in there if e.capability(attribute) and not e.diagnostic)
+        if not ids:
+            raise Miss
+        if "{area}" in text or ("{place}" in text and random.random() < 0.5):
+            words, known = refer.area_phrase(area)
+            text = text.replace("{area}", words)
+            if "{place}" in text:
+                words, known = refer.place_phrase(area)
+                text = text.replace("{place}", words)
+        else:
+            known, scene.speaker = fold(area.name), area
+            text = text.replace("{place}", random.choice(_HERE_OR_NOT))
+        reference = Reference(known, ids, (known,), how="implied")
+        return attribute, Pointed(" ".join(text.split()), reference)
+
     def _every(self, text: str, able: Sequence[Entity]) -> Pointed:
         """A sentence about all things of a kind: in the whole home, unless a place is said."""
         pointed = self._pointer.point_at_several(text, able)
@@ -163,6 +242,7 @@ def _words(one: ThingClass) -> frozenset[str]:
     return frozenset((*one.states, *(word for words in one.also.values() for word in words)))
 
 
+_HERE_OR_NOT = ("", "", "", "in here", "in here", "here", "in this room", "right now")
 _HERE = ("in here", "in this room", "here")
 _WHOLE = ("", "", "anywhere", "in the house", "at home", "somewhere", "in the whole house")
 _NOUNS = {
