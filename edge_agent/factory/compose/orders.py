@@ -51,8 +51,7 @@ class Ordering:
         text = self._random.choice(self._templates)
         clauses = []
         for slot in SLOT.findall(text):
-            entity = self._random.choice(self._slots[slot])
-            said, clause = self._filled(entity)
+            said, clause = self._filled(self._slots[slot])
             if slot == "size":
                 text = _VESSEL.sub(r"\1 of ", text.replace("{size}", said))
             text = text.replace(f"{{{slot}}}", said)
@@ -83,8 +82,8 @@ class Ordering:
 _ATTRIBUTES = (Attribute.OPTION, Attribute.VALUE)
 
 
-def _slots(scene: Scene, named: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[Entity]]:
-    """The settings that fill each slot; those that nothing fills are left out."""
+def _slots(scene: Scene, named: Mapping[str, Sequence[str]]) -> Mapping[str, Entity]:
+    """The setting that fills each slot; a slot that two could fill would not tell which is meant."""
     settings = [
         entity
         for kind in (Kind.SELECT, Kind.NUMBER)
@@ -102,4 +101,4 @@ def _slots(scene: Scene, named: Mapping[str, Sequence[str]]) -> Mapping[str, Seq
         ]
         for slot, ends in named.items()
     }
-    return {slot: entities for slot, entities in found.items() if entities}
+    return {slot: entities[0] for slot, entities in found.items() if len(entities) == 1}
