@@ -83,7 +83,7 @@ _ATTRIBUTES = (Attribute.OPTION, Attribute.VALUE)
 
 
 def _slots(scene: Scene, named: Mapping[str, Sequence[str]]) -> Mapping[str, Entity]:
-    """The setting that fills each slot; a slot that two could fill would not tell which is meant."""
+    """The setting that fills each slot; where two could, nobody knows which one is meant."""
     settings = [
         entity
         for kind in (Kind.SELECT, Kind.NUMBER)
