@@ -338,7 +338,7 @@ def model_loader(config: Config) -> Callable[[], Loaded]:
         model.warm()
         interpreter = Interpreter(TokenModel(model), usage.prompt, usage.calibration)
         name = spec.name if config.model.file is None else model.name
-        return Loaded(name, model.sha256, interpreter, model.network.engine, model.remark)
+        return Loaded(name, model.sha256, interpreter, model.engine, model.remark)
 
     return load
 

@@ -18,7 +18,6 @@ from edge_agent.background import AgentProcess
 from edge_agent.config import load_config
 from edge_agent.config_files import find_config
 from edge_agent.errors import EdgeAgentError
-from edge_agent.language.prompt import EXAMPLES
 from edge_agent.models import find_model
 from edge_agent.service.logs import configure_logs
 from edge_agent.sim.broker import EmbeddedBroker
@@ -30,20 +29,32 @@ _ROUNDS = 12
 _IDLE_SECONDS = 10.0
 
 
-def bench(model: Path | None, threads: int | None) -> dict[str, Any]:
+def bench(model: Path | None, threads: int | None, against: Path | None = None) -> dict[str, Any]:
     """The figures of this machine.
 
     Args:
         model: Another GGUF file than the configured one.
-        threads: Threads of the model.
+        threads: Threads of the model; one, and one for each core, without it.
+        against: llama.cpp's `llama-bench`, to be measured in turn on the same file.
 
     Returns:
-        `model` (tokens a second), `start_cold_s`, and by number of devices `commands`:
+        `engine` (see `measure_engine`), `start_cold_s`, and by number of devices `commands`:
         milliseconds, `rss_mb`, `idle_cpu_percent` of one core, `start_s` with a warm cache.
+
+    Raises:
+        EdgeAgentError: The model or the other program cannot be used.
     """
+    from edge_agent.bench_engine import measure_engine  # noqa: PLC0415 - it loads tinygrad
+    from edge_agent.slm.fused.pool import physical_cores  # noqa: PLC0415
+
     configure_logs("error", journal=False)
     figures: dict[str, Any] = {"machine": _machine()}
-    figures["model"] = _model(model)
+    file = model
+    if file is None:
+        hub = load_config(find_config("smart-home-hub.yaml", Path.cwd()))
+        file = find_model(hub.model.name).path()
+    counts = (threads,) if threads else tuple(sorted({1, physical_cores()}))
+    figures["engine"] = measure_engine(file, counts, against)
     figures["start_cold_s"] = _cold_start()
     overrides = [] if model is None else [f"model.file={model}"]
     overrides += [] if threads is None else [f"board.threads={threads}"]
@@ -53,11 +64,10 @@ def bench(model: Path | None, threads: int | None) -> dict[str, Any]:
 
 def table(figures: dict[str, Any]) -> str:
     """The figures for a person."""
-    lines = [f"machine   {figures['machine']}"]
-    model = figures["model"]
+    from edge_agent.bench_engine import engine_lines  # noqa: PLC0415
+
+    lines = [f"machine   {figures['machine']}", *engine_lines(figures["engine"])]
     lines += [
-        f"decode    {model['decode_tokens_per_s']:.1f} tokens/s",
-        f"prefill   {model['prefill_tokens_per_s']:.1f} tokens/s (64 tokens)",
         f"start     {figures['start_cold_s']:.1f} s until warm without a kernel cache",
         f"          {min(row['start_s'] for row in figures['commands'].values()):.1f} s with it",
         "",
@@ -75,35 +85,6 @@ def table(figures: dict[str, Any]) -> str:
 
 def _machine() -> str:
     return f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores"
-
-
-def _model(file: Path | None) -> dict[str, Any]:
-    from edge_agent.slm.model import load_model  # noqa: PLC0415
-
-    if file is None:
-        hub = load_config(find_config("smart-home-hub.yaml", Path.cwd()))
-        file = find_model(hub.model.name).path()
-    model = load_model(file)
-    model.warm()
-    decoder = model.decoder()
-    prompt = model.tokenizer.encode(EXAMPLES.prefix)  # any text of some length
-    prefill = []
-    for _ in range(5):
-        started = time.monotonic()
-        decoder.generate(prompt[:64], max_tokens=1)
-        prefill.append(64 / (time.monotonic() - started))
-        decoder.generate(prompt[64:65], max_tokens=1)  # empties the prefix cache
-    decode = []
-    for _ in range(3):
-        decoder.generate(prompt[:8], max_tokens=1)
-        started = time.monotonic()
-        made = len(decoder.generate(prompt[:8], max_tokens=24))
-        decode.append(made / (time.monotonic() - started))
-    return {
-        "name": model.name,
-        "decode_tokens_per_s": round(statistics.median(decode), 2),
-        "prefill_tokens_per_s": round(statistics.median(prefill), 2),
-    }
 
 
 def _commands(devices: int, overrides: Sequence[str]) -> dict[str, Any]:

@@ -69,6 +69,9 @@ def _parser() -> argparse.ArgumentParser:
     bench = commands.add_parser("bench", help="measure the model and whole commands")
     bench.add_argument("--model", type=Path, metavar="FILE", help="another GGUF file")
     bench.add_argument("--threads", type=int, metavar="N")
+    bench.add_argument(
+        "--against", type=_llama_bench, metavar="llama-bench=PATH", help="measure it in turn"
+    )
     bench.add_argument("--json", action="store_true")
     bench.set_defaults(command=_bench)
 
@@ -79,6 +82,13 @@ def _parser() -> argparse.ArgumentParser:
     _build_model_options(commands.add_parser("build-model", help="make a model for a config"))
     _eval_model_options(commands.add_parser("eval-model", help="score a model on invented homes"))
     return parser
+
+
+def _llama_bench(text: str) -> Path:
+    name, _, path = text.partition("=")
+    if name != "llama-bench" or not path:
+        raise argparse.ArgumentTypeError(f"{text!r}; legal is llama-bench=PATH")
+    return Path(path)
 
 
 _DESCRIPTION = "A local language-model daemon for smart homes and cars over MQTT."
@@ -212,7 +222,7 @@ def _check(options: argparse.Namespace) -> int:
 def _bench(options: argparse.Namespace) -> int:
     from edge_agent.bench import bench, table  # noqa: PLC0415
 
-    figures = bench(options.model, options.threads)
+    figures = bench(options.model, options.threads, options.against)
     print(json.dumps(figures) if options.json else table(figures))
     return OK
 

@@ -44,6 +44,8 @@ class Model:
     """What the file says about itself."""
     tokenizer: Tokenizer
     network: Step
+    engine: str = ""
+    """How the network is computed, for people."""
     remark: str | None = None
     """Why it is slower than it could be; None where it is not."""
 
@@ -95,7 +97,7 @@ def load_model(
     if not MIN_CONTEXT <= n_ctx <= config.context:
         raise ModelError(f"{path}: n_ctx is {n_ctx}; legal are {MIN_CONTEXT} to {config.context}")
     network: Step | None = None
-    remark = None
+    engine, remark = f"tensor ({device or 'CPU'})", None
     if backend != "tensor" and device in (None, "CPU"):
         try:
             network = FusedStep(
@@ -106,7 +108,7 @@ def load_model(
                 threads=threads or physical_cores(),
                 folder=folder or cache_folder(),
             )
-            remark = network.remark
+            engine, remark = network.engine, network.remark
         except ModelError as error:
             if backend == "fused":
                 raise
@@ -122,6 +124,7 @@ def load_model(
         metadata=file.metadata,
         tokenizer=tokenizer,
         network=network,
+        engine=engine,
         remark=remark,
     )
 

@@ -15,10 +15,6 @@ class Step(Protocol):
     """A network with a cache of slots; used by one thread at a time."""
 
     @property
-    def engine(self) -> str:
-        """How it is computed, for people."""
-
-    @property
     def n_ctx(self) -> int:
         """How many slots the cache has."""
 

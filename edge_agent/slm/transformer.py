@@ -65,11 +65,6 @@ class Transformer:
         self._outputs = {count: TinyJit(self._logits) for count in HEAD_BUCKETS}
 
     @property
-    def engine(self) -> str:
-        """How it is computed, for people."""
-        return f"tensor ({self._device})"
-
-    @property
     def n_ctx(self) -> int:
         """How many slots the cache has."""
         return self._n_ctx

@@ -39,7 +39,7 @@ def load(path, *overrides, **environ):
 RULE = "policy: {interlocks: [{signals: [a], requires: [{%s, otherwise: x}]}]}"
 
 BAD = [
-    ("nonsense: 1", "top level", "`nonsense`; legal: agent, board, model, slm, mqtt, devices, home"),
+    ("nonsense: 1", "top level", "`nonsense`; legal: agent, board, model, slm, mqtt, devices"),
     ("agent: {idd: x}", "agent", "`idd`; legal: id, confirm_timeout, request_timeout, area"),
     ("agent: 5", "agent", "Expected `object`, got `int`; legal: id, confirm_timeout"),
     ("agent: null", "agent", "got `null`"),

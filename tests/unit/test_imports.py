@@ -26,7 +26,9 @@ ALLOWED = {
 }
 ALLOWED["app"] = {*ALLOWED, "app"}
 ALLOWED["background"] = {*ALLOWED["app"], "background"}
-ALLOWED["check"] = ALLOWED["bench"] = ALLOWED["demo"] = {*ALLOWED["background"], "check"}
+ALLOWED["check"] = ALLOWED["demo"] = {*ALLOWED["background"], "check"}
+ALLOWED["bench_engine"] = {"bench_engine", "slm", "errors"}
+ALLOWED["bench"] = {*ALLOWED["background"], "bench_engine"}
 ALLOWED["cli"] = {*ALLOWED["demo"], "bench", "demo", "cli", "factory", ""}
 ALLOWED["factory"] = {*ALLOWED, "factory"}
 

@@ -16,7 +16,7 @@ from numpy.typing import DTypeLike, NDArray
 from edge_agent.errors import ModelError
 from edge_agent.slm.fused.cells import ROWS
 from edge_agent.slm.fused.packed import Cells, open_packed
-from edge_agent.slm.fused.pool import run_workers
+from edge_agent.slm.fused.pool import ABOUT, run_workers
 from edge_agent.slm.fused.program import load_program
 from edge_agent.slm.gguf import GgufFile
 from edge_agent.slm.llama import BLOCK, LlamaConfig, check_tensors, float_rows
@@ -90,7 +90,12 @@ class _Memory:
 
 
 class FusedStep:
-    """The `Step` of a Llama in one program for the CPU; used by one thread at a time."""
+    """The `Step` of a Llama in one program for the CPU; used by one thread at a time.
+
+    Attributes:
+        engine: The processor's instructions that it uses and its threads, for people.
+        remark: Why it is slower to start than it could be; None where it is not.
+    """
 
     def __init__(
         self,
@@ -119,7 +124,7 @@ class FusedStep:
         check_tensors(file, config)
         if problem := _misfit(config):
             raise ModelError(f"{file.path}: {problem}")
-        self._config, self._n_ctx, self._threads = config, n_ctx, threads
+        self._config, self._n_ctx = config, n_ctx
         self._embedding = file.tensors["token_embd.weight"]
         program = load_program()
         cells, self.remark = open_packed(file, config, sha256, folder)
@@ -136,15 +141,12 @@ class FusedStep:
         start = -memory.keep(room) % _LINE
         self._control = step = _Step.from_buffer(room[start:].data)
         self._lay_out(file, cells, threads)
+        program(ctypes.addressof(step), ABOUT)
+        self.engine = f"fused ({_PROCESSORS[step.processor]}, threads: {threads})"
         end = run_workers(program, ctypes.addressof(step), threads)
         self._run = partial(program, ctypes.addressof(step), 0)
         # Workers read the memory until they have left.
         weakref.finalize(self, _end, end, (memory, cells, step, self._arrays()))
-
-    @property
-    def engine(self) -> str:
-        """How it is computed, for people; the processor is known after the first step."""
-        return f"fused ({_PROCESSORS[self._control.processor]}, threads: {self._threads})"
 
     @property
     def n_ctx(self) -> int:

@@ -12,8 +12,8 @@ from typing import TypeAlias
 Program: TypeAlias = Callable[[int, int], None]
 """(address of the control block, worker's number) -> when the work is done."""
 
-LEAVE = -1
-"""The worker's number that sends all others away."""
+LEAVE, ABOUT = -1, -2
+"""Workers' numbers: the one sends all others away, the other only learns about the processor."""
 
 
 def run_workers(

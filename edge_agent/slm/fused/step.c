@@ -68,13 +68,16 @@ typedef struct {
 
 static void work(Step *s, i32 worker);
 static void begin(Step *s);
+static void about(Step *s);
 static void end(Step *s, i32 phase);
 static void wait_for_call(Step *s, u32 seen);
 static void wake(Step *s);
 
-/* Thread 0 does a step. Every other one lends a hand with all steps until thread -1 sends it away. */
+/* Thread 0 does a step. Every other one lends a hand with all steps until thread -1 sends it away.
+ * Thread -2 only says what the program was compiled for. */
 void edge_agent_step(Step *s, long worker) {
-  if (worker < 0) __atomic_store_n(&s->leave, 1, __ATOMIC_RELEASE);
+  if (worker == -2) return about(s);
+  if (worker == -1) __atomic_store_n(&s->leave, 1, __ATOMIC_RELEASE);
   if (worker == 0) begin(s);
   if (worker <= 0) wake(s);
   if (worker == 0) work(s, 0);
@@ -564,8 +567,9 @@ static void place(Step *s, const Layer *layer) {
   }
 }
 
+static void about(Step *s) { s->processor = PROCESSOR; }
+
 static void begin(Step *s) {
-  s->processor = PROCESSOR;
   for (i32 t = 0; t < s->tokens; t++) round_row(s, s->x + (long)t * s->dim, s->layers->attn_norm, t);
   s->first += (u32)(s->count * PHASES) + 2;
   open_phase(s, 0);

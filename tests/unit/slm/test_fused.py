@@ -210,8 +210,7 @@ def test_a_cache_that_cannot_be_written_costs_a_remark(tmp_path: Path, tiny: Cal
 
 def test_auto_takes_the_fused_step_and_says_which_processor(make: Callable) -> None:
     model, _ = make(backend="auto")
-    model.warm()
-    assert model.network.engine.startswith("fused (")
+    assert model.engine.startswith("fused (")
     assert model.remark is None
 
 
@@ -223,7 +222,7 @@ def test_without_a_compiler_auto_says_why_it_is_slow(
 
     monkeypatch.setattr("edge_agent.slm.fused.network.load_program", refuse)
     model, reference = make(backend="auto")
-    assert model.network.engine == "tensor (CPU)"
+    assert model.engine == "tensor (CPU)"
     assert model.remark == "the fast engine cannot be had: clang is missing"
     assert cosine(whole(model.network, PROMPT), reference.logits(PROMPT)).min() > 0.995
     with pytest.raises(ModelError, match="clang is missing"):
