@@ -9,7 +9,9 @@ from edge_agent.language.numbers import numbers_in
 _KEYS = {"a": "sq", "e": "wr", "i": "uo", "o": "ip", "t": "ry", "n": "bm", "s": "ad", "l": "k"}
 
 
-def dressed(text: str, manner: Manner, random: Random, *, imperative: bool) -> str:
+def dressed(
+    text: str, manner: Manner, random: Random, *, imperative: bool, asked: bool = False
+) -> str:
     """A sentence with what people put before and after it.
 
     Args:
@@ -17,13 +19,23 @@ def dressed(text: str, manner: Manner, random: Random, *, imperative: bool) -> s
         manner: The lists that are drawn from.
         random: What decides.
         imperative: Whether it begins with a bare verb, so that "could you" may stand before it.
+        asked: Whether it is a polite question: "could you ...".
     """
-    if random.random() < 0.16:
-        text = f"{random.choice(manner.lead_in)}{random.choice((' ', ', '))}{text}"
-    if imperative and random.random() < 0.18:
+    if imperative and random.random() < 0.12:
         text = f"{random.choice(manner.lead_in_request)} {text}"
-    if random.random() < 0.14:
+    roll = random.random()
+    if roll < 0.12:
+        text = f"{random.choice(manner.lead_in)}{random.choice((' ', ', '))}{text}"
+    elif roll < 0.18:
+        call = random.choice(manner.address).replace("{name}", random.choice(manner.assistant))
+        text = f"{call}{random.choice((' ', ', '))}{text}"
+    roll = random.random()
+    if asked and roll < 0.28:
+        return f"{text}{random.choice((' ', ' ', ', '))}{random.choice(manner.asks_tail)}"
+    if not asked and roll < 0.12:
         text = f"{text}{random.choice((' ', ', '))}{random.choice(manner.tail)}"
+    elif roll < 0.33 and roll >= 0.30:
+        text = f"{text}{random.choice((' ', ', ', '. '))}{random.choice(manner.talk)}"
     return text
 
 
@@ -31,8 +43,11 @@ def noisy(text: str, manner: Manner, random: Random) -> str:
     """A sentence with the errors of tongue, ear and fingers; its numbers stay readable."""
     before = numbers_in(text)
     words = text.split()
-    if random.random() < 0.05 and len(words) > 2:
+    if random.random() < 0.07 and len(words) > 2:
         words.insert(random.randrange(1, len(words)), random.choice(manner.filler))
+    if random.random() < 0.02:
+        at = random.randrange(len(words))
+        words.insert(at, words[at])
     if random.random() < 0.10:
         words = [word for word in words if word not in {"the", "a"} or random.random() < 0.4]
     if random.random() < 0.04 and (heard := _misheard(words, manner.mishear, random)):

@@ -15,6 +15,21 @@ from edge_agent.language.wording import kind_words
 
 _BARE = 0.35
 _OWN = ("my", "our")
+_ADVERBS = frozenset({"upstairs", "downstairs", "outside", "inside"})
+_ZONES = ("driver", "passenger", "left", "right", "side")
+"""How the places in a car end."""
+_ON = ("floor", "patio", "terrace", "balcony", "porch", "deck", "left", "right", "side")
+"""How places end that one is on, not in."""
+_FAR = 0.15
+"""How often somebody says which way it is to a room."""
+_OVER = ("over", "over", "back", "there", "up", "down")
+_WAYS = {
+    "down": frozenset({"basement", "cellar", "garage"}),
+    "up": frozenset({"attic", "loft"}),
+    "out": frozenset("patio terrace balcony porch deck garden yard backyard shed driveway".split()),
+}
+_LINKS = ("that are ", "that are ", "which are ", "we have ", "that you find ")
+"""What may stand between a thing and where it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +45,19 @@ class Reference:
     how: str = "name"
     """The way of referring, for reports."""
     excluded: tuple["Reference", ...] = ()
+    apart: "Apart | None" = None
+    """The same in two parts, which may stand apart in a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """A thing and its place: "in the kitchen turn off the light"."""
+
+    noun: str
+    place: str
+    """With its preposition."""
+    name: str = ""
+    """The name of the place alone, where it has one: "kitchen: lights off"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +97,7 @@ class Referrer:
         random = self._random
         name = fold(random.choice(entity.names))
         own_area = self._registry.area_of(entity.id)
+        apart: Apart | None = None
         room = fold(random.choice(own_area.names)) if own_area else ""
         namesakes = tuple(
             other.id
@@ -83,29 +112,37 @@ class Referrer:
         if len(namesakes) > 1:
             if room and room not in name and not (area and own_area and area.id == own_area.id):
                 if roll < 0.8:
-                    text, how = self._in_room(name, room), "namesake"
+                    (text, apart), how = self._in_room(name, room), "namesake"
                     phrases = [f"{room} {name}"]
                 else:
                     text, entities, phrases = name, namesakes, [name]
             else:
                 text, phrases = name, [name]
                 entities = entities if area else namesakes
-        elif roll < 0.30 and (part := self._part(entity, name, room)) is not None:
+        elif roll < 0.10 and (rest := self._without_room(name, room)) is not None:
+            (text, apart), how = self._in_room(rest, room, before=0.0), "partial"
+        elif roll < 0.32 and (part := self._part(entity, name, room)) is not None:
             text, how = part, "partial"
-        elif roll < 0.38 and room and not _shares(room, name):
-            text = self._in_room(name, room)
-        elif roll < 0.46 and (other := self._other_noun(entity, name)) is not None:
+        elif roll < 0.39 and room and not _shares(room, name):
+            text, apart = self._in_room(name, room)
+        elif roll < 0.47 and (other := self._other_noun(entity, name)) is not None:
             text, how = other, "synonym"
         else:
             text = name
-        return Reference(self._articled(text), entities, tuple(dict.fromkeys(phrases)), how=how)
+        phrases = list(dict.fromkeys(phrases))
+        if apart is not None:
+            noun = self._articled(apart.noun)
+            text, apart = f"{noun} {apart.place}", replace(apart, noun=noun)
+        else:
+            text = self._articled(text)
+        return Reference(text, entities, tuple(phrases), how=how, apart=apart)
 
     def to_kind(
         self, kind: Kind, members: Sequence[Entity], area: Area | None, *, plural: bool
     ) -> Reference:
         """Write "the light": whatever of that kind is where the speaker is."""
         here = [entity for entity in members if area and entity.area == area.id] or list(members)
-        noun = self._noun(kind, plural=plural)
+        noun = self.noun(kind, plural=plural)
         return Reference(
             self._articled(noun, own=0.15),
             tuple(entity.id for entity in here),
@@ -114,29 +151,63 @@ class Referrer:
             "kind",
         )
 
-    def to_place(
-        self, kind: Kind, members: Sequence[Entity], place: Area | Floor, *, plural: bool
+    def to_here(
+        self, kind: Kind, members: Sequence[Entity], words: str, *, plural: bool, every: str | None
     ) -> Reference:
-        """Write "the kitchen lights"."""
+        """Write "all the lights in here".
+
+        Args:
+            kind: What is meant.
+            members: All of that kind where the speaker is.
+            words: Where that is: "in here".
+            plural: Whether several are spoken of.
+            every: How all of them are called, "every {kind}"; None for "the lights".
+        """
+        noun = self._counted(kind, "", every, plural=plural)
+        return Reference(
+            f"{noun} {words}",
+            tuple(entity.id for entity in members),
+            kind_phrases("", kind, plural=plural),
+            plural,
+            "here",
+            apart=Apart(noun, words),
+        )
+
+    def to_place(
+        self,
+        kind: Kind,
+        members: Sequence[Entity],
+        place: Area | Floor,
+        *,
+        plural: bool,
+        every: str | None = None,
+    ) -> Reference:
+        """Write "the kitchen lights", with `every` "every light in the kitchen"."""
         said, known = self._place_name(place)
-        noun = self._noun(kind, plural=plural)
         random, roll = self._random, self._random.random()
-        quantity = self._random.choice(("all ", "all the ", "all of the ", "every one of the "))
+        apart: Apart | None = None
         if isinstance(place, Floor) and said.endswith("stairs"):
-            text = random.choice((f"the {noun} {said}", f"{said} {noun}", f"the {said} {noun}"))
-        elif roll < 0.5:
-            text = self._articled(f"{said} {noun}")
-        elif roll < 0.85:
-            text = self._in_room(noun, said)
-            text = f"the {text}" if random.random() < 0.8 else text
+            noun = self._counted(kind, "", every, plural=plural)
+            apart = Apart(noun, said, said)
+            text = random.choice((f"{noun} {said}", f"{said} {noun}"))
+        elif roll < 0.42:
+            text = self._counted(kind, f"{said} ", every, plural=plural)
+        elif roll < 0.48:
+            owner = said if said.endswith("s") else f"{said}'s"
+            text = f"{self._the(said)}{owner} {self.noun(kind, plural=plural)}"
         else:
-            text = f"{quantity}{said} {noun}" if plural else f"{said} {noun}"
+            noun = self._counted(kind, "", every, plural=plural)
+            words = f"{self._preposition(said)}{self._the(said)}{said}"
+            apart = Apart(noun, f"{self._way_to(said)}{words}", said)
+            text = f"{noun} {random.choice(_LINKS) if roll > 0.93 else ''}{apart.place}"
+            text = text if plural else text.replace(" are ", " is ")
         return Reference(
             text,
             tuple(entity.id for entity in members),
             kind_phrases(f"{known} ", kind, plural=plural),
             plural,
             "place",
+            apart=apart,
         )
 
     def to_room(self, place: Area, lights: Sequence[Entity]) -> Reference:
@@ -155,14 +226,14 @@ class Referrer:
             return Reference(text, ids, ("everything",), True, "all")
         words, known = self.place_phrase(area)
         ids = tuple(entity.id for entity in members if entity.area == area.id)
-        text = f"{text} {words}" if self._random.random() < 0.8 else f"everything {words}"
-        return Reference(text, ids, (f"everything in {known}",), True, "all")
+        text = text if self._random.random() < 0.8 else "everything"
+        phrases = (f"everything in {known}",)
+        apart = Apart(text, words, known)
+        return Reference(f"{text} {words}", ids, phrases, True, "all", apart=apart)
 
     def to_all(self, kind: Kind, members: Sequence[Entity], forms: Sequence[str]) -> Reference:
         """Write "all the lights"; never anything that secures the house."""
-        form = self._random.choice(forms)
-        text = form.replace("{kinds}", self._noun(kind, plural=True))
-        text = text.replace("{kind}", self._noun(kind, plural=False))
+        text = self._count(self._random.choice(forms), kind, "")
         ids = tuple(entity.id for entity in members if not entity.security)
         phrases = tuple(f"all {phrase}" for phrase in kind_phrases("", kind, plural=True))
         return Reference(text, ids, phrases, True, "all")
@@ -170,7 +241,9 @@ class Referrer:
     def but(self, whole: Reference, other: Reference, forms: Sequence[str]) -> Reference:
         """Write "... except the desk lamp"."""
         text = self._random.choice(forms).replace("{other}", other.text)
-        return replace(whole, text=f"{whole.text} {text}", how="except", excluded=(other,))
+        return replace(
+            whole, text=f"{whole.text} {text}", how="except", excluded=(other,), apart=None
+        )
 
     def place_phrase(self, place: Area | Floor) -> tuple[str, str]:
         """Write "in the kitchen", and the name that the output language uses."""
@@ -191,22 +264,33 @@ class Referrer:
             return fold(self._random.choice(free)), fold(place.name)
         return known, known
 
-    def _in_room(self, noun: str, room: str) -> str:
-        if self._random.random() < 0.4:
-            return f"{room} {noun}"
-        return f"{noun} {self._preposition(room)}{self._the(room)}{room}"
+    def _in_room(self, noun: str, room: str, before: float = 0.4) -> tuple[str, Apart | None]:
+        """A noun with its room before or, in two parts, after it."""
+        if self._random.random() < before:
+            return f"{room} {noun}", None
+        words = f"{self._way_to(room)}{self._preposition(room)}{self._the(room)}{room}"
+        return f"{noun} {words}", Apart(noun, words, room)
 
     def _preposition(self, place: str) -> str:
-        if place in {"upstairs", "downstairs", "outside", "inside"}:
+        if place in _ADVERBS:
             return ""
-        if place.endswith(("floor", "patio", "terrace", "balcony", "porch", "deck", "side")):
+        if place in {"driver", "passenger"}:
+            return "for "
+        if place.endswith(_ON):
             return "on "
         return "at " if self._random.random() < 0.04 else "in "
 
+    def _way_to(self, place: str) -> str:
+        """The little word before "in the basement": down there, or over there."""
+        if self._random.random() >= _FAR or place in _ADVERBS or place.endswith(_ZONES):
+            return ""
+        last = place.rsplit(maxsplit=1)[-1]
+        way = next((way for way, places in _WAYS.items() if last in places), None)
+        return f"{way or self._random.choice(_OVER)} "
+
     def _the(self, place: str) -> str:
         first = place.split(maxsplit=1)[0]
-        bare = {"upstairs", "downstairs", "outside", "inside"}
-        if place in bare or first.endswith(("'s", "s'")) or first in _OWN:
+        if place in _ADVERBS or first.endswith(("'s", "s'")) or first in _OWN:
             return ""
         return "the " if self._random.random() < 0.9 else ""
 
@@ -219,7 +303,18 @@ class Referrer:
             return f"{self._random.choice(_OWN)} {text}"
         return text if roll < own + _BARE else f"the {text}"
 
-    def _noun(self, kind: Kind, *, plural: bool) -> str:
+    def _counted(self, kind: Kind, place: str, every: str | None, *, plural: bool) -> str:
+        """The noun of a kind, with a place before it, and how many of them are meant."""
+        if every is not None:
+            return self._count(every, kind, place)
+        return self._articled(place + self.noun(kind, plural=plural), own=0.04 if place else 0.1)
+
+    def _count(self, form: str, kind: Kind, place: str) -> str:
+        form = form.replace("{kinds}", place + self.noun(kind, plural=True))
+        return form.replace("{kind}", place + self.noun(kind, plural=False))
+
+    def noun(self, kind: Kind, *, plural: bool) -> str:
+        """A noun for a kind."""
         nouns = [pair[plural] for pair in kind_words(kind)[:2]]
         others = self._synonyms.kinds.get(kind, ())
         roll = self._random.random()
@@ -240,6 +335,13 @@ class Referrer:
         other = f"{name} {kind_words(entity.kind)[0][0]}"
         is_plain = kind_words(entity.kind)[0][0] not in name and self._is_free(entity, other)
         return other if is_plain else None
+
+    def _without_room(self, name: str, room: str) -> str | None:
+        """A name without its room, if that is still a name: "kitchen spot" is the spot there."""
+        rest = name.removeprefix(f"{room} ") if room else name
+        if rest == name or not self.specific(rest):
+            return None
+        return rest
 
     def _part(self, entity: Entity, name: str, room: str) -> str | None:
         """Some words of a name that are nobody else's; None where there are none."""

@@ -12,11 +12,15 @@ from edge_agent.core.names import fold
 from edge_agent.factory.bank import Phrasing
 from edge_agent.factory.compose.case import Miss
 from edge_agent.factory.compose.fitting import Repertoire, can, literal
-from edge_agent.factory.compose.pointing import Pointer, put
+from edge_agent.factory.compose.framing import Framing
+from edge_agent.factory.compose.pointing import Pointer, placed, put
 from edge_agent.factory.compose.scene import Scene
 from edge_agent.factory.refer import Reference
 from edge_agent.factory.values import likely_amount, likely_number, say_number, say_option
 from edge_agent.language.numbers import numbers_in
+
+_MOVED = 0.4
+"""How often a place that can stand apart from its thing does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +39,11 @@ class Clause:
 class Clauses:
     """Makes clauses for one home."""
 
-    def __init__(self, scene: Scene, repertoire: Repertoire, pointer: Pointer) -> None:
+    def __init__(
+        self, scene: Scene, repertoire: Repertoire, pointer: Pointer, framing: Framing
+    ) -> None:
         """Makes them of what can be said there."""
+        self._framing = framing
         self._scene = scene
         self._repertoire = repertoire
         self._pointer = pointer
@@ -54,30 +61,49 @@ class Clauses:
         if plain and phrasing.style == "indirect":
             phrasing = random.choice(meaning.phrasings)
         if any(place.startswith("target") for place in phrasing.places):
+            phrasing = self._framing.stated(phrasing)
             reference = self._pointer.reference(phrasing, meaning.able, plain=plain)
             return self.filled(phrasing, meaning.able, reference)
         return self._implied(phrasing, meaning.able)
 
-    def filled(self, phrasing: Phrasing, able: Sequence[Entity], reference: Reference) -> Clause:
-        """A phrasing with its reference, place and value put in; now and then with a second one."""
+    def filled(
+        self,
+        phrasing: Phrasing,
+        able: Sequence[Entity],
+        reference: Reference,
+        *,
+        single: bool = False,
+    ) -> Clause:
+        """A phrasing with its reference, place and value put in.
+
+        Args:
+            phrasing: Has a target.
+            able: What can do it.
+            reference: What does it.
+            single: Whether nothing else does it; else, now and then, another thing does as well.
+        """
         random = self._scene.random
         entity = self._doer(phrasing, reference)
         text, wanted = self.valued(phrasing.text, phrasing, entity)
         targets: tuple[Reference, ...] = (reference,)
         said = reference
         if (
-            "target:one" not in phrasing.places
+            not single
+            and "target:one" not in phrasing.places
             and not reference.excluded
-            and reference.how != "corrected"
             and random.random() < 0.07
         ):
             other = self._pointer.reference(phrasing, able, plain=True)
             apart = set(other.entities).isdisjoint(reference.entities)
-            if apart and self._takes(other, phrasing, wanted):
+            if apart and self.takes(other, phrasing, wanted):
                 targets = (reference, other)
                 link = random.choice((" and ", " and ", " and also ", ", "))
                 both = f"{reference.text}{link}{other.text}"
-                said = replace(reference, text=both, plural=True)
+                said = replace(reference, text=both, plural=True, apart=None)
+        if said is reference and said.apart is not None and random.random() < _MOVED:
+            # The place that a phrasing has of its own is said once.
+            text = put(text.replace("{place}", ""), replace(said, text=said.apart.noun))
+            text = placed(text, said.apart, random)
         text = self._pointer.place(put(text, said))
         return Clause(text, targets, _attribute(phrasing), wanted, phrasing)
 
@@ -113,8 +139,8 @@ class Clauses:
         if not targeted:
             raise Miss
         pronoun = "them" if reference.plural else "it"
-        it = replace(reference, text=pronoun, how="corrected")
-        return self.filled(random.choice(targeted), members, it)
+        it = replace(reference, text=pronoun, how="corrected", apart=None)
+        return self.filled(random.choice(targeted), members, it, single=True)
 
     def same_action(self, clause: Clause, template: str) -> Clause:
         """The command once more, for another thing."""
@@ -184,7 +210,7 @@ class Clauses:
                 return entity
         raise Miss
 
-    def _takes(self, reference: Reference, phrasing: Phrasing, wanted: Wanted) -> bool:
+    def takes(self, reference: Reference, phrasing: Phrasing, wanted: Wanted) -> bool:
         """Whether a value that was found for one thing is legal for others as well."""
         if isinstance(wanted, Step | Extreme | Toggle):
             return True

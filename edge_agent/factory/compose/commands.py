@@ -10,6 +10,8 @@ from edge_agent.core.entity import Kind
 from edge_agent.factory.compose.case import Case, Miss
 from edge_agent.factory.compose.clauses import Clause, Clauses
 from edge_agent.factory.compose.fitting import Repertoire, can_be, readable
+from edge_agent.factory.compose.framing import Framing
+from edge_agent.factory.compose.joining import Joining
 from edge_agent.factory.compose.pointing import Pointer
 from edge_agent.factory.compose.resolving import Resolver
 from edge_agent.factory.compose.scene import Scene
@@ -42,6 +44,7 @@ class Commands:
         pointer: Pointer,
         clauses: Clauses,
         resolver: Resolver,
+        framing: Framing,
     ) -> None:
         """Composes them of these parts."""
         self._scene = scene
@@ -49,30 +52,23 @@ class Commands:
         self._pointer = pointer
         self._clauses = clauses
         self._resolver = resolver
+        self._framing = framing
+        self._joining = Joining(scene, repertoire, pointer, clauses, framing)
 
     def command(self) -> Case:
         """One command."""
-        return self._case(self._clauses.clause())
+        return self._case(self._asked(self._clauses.clause()))
 
     def several(self) -> Case:
         """Two to four commands."""
-        random, make = self._scene.random, self._clauses
-        clauses = [make.clause(plain=True)]
-        for _ in range(random.choice((1, 1, 1, 1, 2, 2, 3))):
-            if random.random() < 0.25 and len(clauses[-1].targets) == 1:
-                clauses.append(make.again(clauses[-1]))
-            else:
-                clauses.append(make.clause(plain=True))
-        text = clauses[0].text
-        for clause in clauses[1:]:
-            text += random.choice(self._scene.manner.join) + clause.text
-        area = self._scene.speaker_of(clauses[0].targets[0])
-        return self._resolver.commands(clauses, text, area)
+        joined = self._joining.joined()
+        area = self._scene.speaker_of(joined.clauses[0].targets[0])
+        return self._resolver.commands(joined.clauses, joined.text, area)
 
     def timed(self) -> Case:
         """A command for later, or for a while."""
         random, manner = self._scene.random, self._scene.manner
-        clause = self._clauses.clause(plain=True)
+        clause = self._asked(self._clauses.clause(plain=True))
         switches = clause.wanted in _BOTH_WAYS
         when = random.choice(
             (When.IN, When.IN, When.AT, When.FOR) if switches else (When.IN, When.AT)
@@ -115,6 +111,7 @@ class Commands:
             clause = self._clauses.again_of(pointed.reference)
         else:
             clause = self._clauses.clause(plain=True)
+        clause = self._asked(clause)
         if not by_pronoun and random.random() < 0.4:
             text = f"{clause.text} {test}"
         else:
@@ -140,8 +137,8 @@ class Commands:
             raise Miss
         pattern = random.choice(self._scene.manner.correct)
         said = pattern.replace("{wrong}", wrong.text).replace("{right}", right.text)
-        right = replace(right, text=said, how="corrected")
-        clause = self._clauses.filled(phrasing, able, right)
+        right = replace(right, text=said, how="corrected", apart=None)
+        clause = self._asked(self._clauses.filled(phrasing, able, right, single=True))
         return self._resolver.commands([clause], clause.text, None)
 
     def follow_up(self) -> Case:
@@ -153,7 +150,7 @@ class Commands:
         reference = clause.targets[0]
         phrase = self._resolver.phrase(reference, first.candidates)
         spoken = next(one for one in first.candidates.targets if one.target.phrase == phrase)
-        follow = self._follow(clause, reference)
+        follow = self._asked(self._follow(clause, reference))
         before = Before(first.output, (spoken,))
         return self._resolver.commands(
             [follow], follow.text, first.area, before=before, how="follow-up"
@@ -178,6 +175,10 @@ class Commands:
             except Miss:
                 continue
         raise Miss
+
+    def _asked(self, clause: Clause) -> Clause:
+        """A clause, now and then with "could you" before it."""
+        return replace(clause, text=self._framing.framed([clause.text], [clause.phrasing.style])[0])
 
     def _case(self, clause: Clause) -> Case:
         area = self._scene.speaker_of(clause.targets[0])

@@ -11,7 +11,9 @@ from edge_agent.factory.compose.case import Case
 from edge_agent.factory.compose.clauses import Clauses
 from edge_agent.factory.compose.commands import Commands
 from edge_agent.factory.compose.fitting import Repertoire
+from edge_agent.factory.compose.framing import Framing
 from edge_agent.factory.compose.negatives import Negatives
+from edge_agent.factory.compose.orders import Ordering
 from edge_agent.factory.compose.pointing import Pointer
 from edge_agent.factory.compose.questions import Questions
 from edge_agent.factory.compose.resolving import Resolver
@@ -41,17 +43,19 @@ class Composer:
             strangers: Names of things of other homes.
             random: What decides.
         """
-        scene = Scene(registry, bank.manner, synonyms, items, random)
+        self._scene = scene = Scene(registry, bank.manner, synonyms, items, random)
         repertoire = Repertoire(bank, scene.by_kind)
         pointer = Pointer(scene)
-        clauses = Clauses(scene, repertoire, pointer)
-        resolver = Resolver(scene)
-        commands = Commands(scene, repertoire, pointer, clauses, resolver)
+        framing = Framing(bank.manner, random)
+        clauses = Clauses(scene, repertoire, pointer, framing)
+        resolver = Resolver(scene, framing)
+        commands = Commands(scene, repertoire, pointer, clauses, resolver, framing)
+        ordering = Ordering(scene, bank.orders, resolver)
         questions = Questions(scene, repertoire, pointer, resolver)
         negatives = Negatives(scene, repertoire, pointer, clauses, resolver, strangers)
         self._sorts: Mapping[str, Callable[[], Case]] = {
             "command": commands.command,
-            "several": commands.several,
+            "several": lambda: ordering.or_else(commands.several),
             "timed": commands.timed,
             "conditional": commands.conditional,
             "corrected": commands.corrected,
@@ -71,4 +75,5 @@ class Composer:
         """
         if sort not in self._sorts:
             raise FactoryError(f"sentence {sort!r}; legal: {', '.join(self._sorts)}")
+        self._scene.speaker = None
         return self._sorts[sort]()

@@ -5,7 +5,8 @@ Knows placeholders and how people refer; no values and no verbs.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from random import Random
 
 from edge_agent.core.entity import Area, Attribute, Capability, Entity, Kind
 from edge_agent.core.names import fold
@@ -13,7 +14,7 @@ from edge_agent.factory.bank import Phrasing
 from edge_agent.factory.compose.case import Miss
 from edge_agent.factory.compose.fitting import NAMED_ONLY, SHADES
 from edge_agent.factory.compose.scene import Scene
-from edge_agent.factory.refer import Reference, kind_phrases
+from edge_agent.factory.refer import Apart, Reference, kind_phrases
 from edge_agent.language.wording import kind_words
 
 _SEVERAL = frozenset({Kind.LIGHT, Kind.WINDOW, Kind.MIRROR, *SHADES})
@@ -23,6 +24,7 @@ _OF_ROOMS = frozenset({Attribute.TEMPERATURE, Attribute.CURRENT_TEMPERATURE, "hu
 _SWITCHED = frozenset({Kind.LIGHT, Kind.SWITCH, Kind.OUTLET})
 _POWER = frozenset({("power", "on"), ("power", "off")})
 """What "everything" can be told, and which kinds bring it to mind."""
+_BARE = ("the {kinds}", "the {kinds}", "{kinds}", "my {kinds}", "our {kinds}")
 _PLACE = re.compile(r"\{([^{}]*)\}")
 
 
@@ -58,38 +60,95 @@ class Pointer:
         kind, area = entity.kind, scene.area_of(entity)
         many = "target:many" in phrasing.places
         roll = random.random()
-        if kind in _SWITCHED and phrasing.do in _POWER and roll < 0.06 and _is_counted(entity):
-            return refer.to_everything(scene.unguarded(), area, scene.manner.everything)
-        by_name = phrasing.named or "target:one" in phrasing.places or not _is_counted(entity)
-        if by_name or roll < 0.52:
+        if kind in _SWITCHED and phrasing.do in _POWER and roll < 0.08 and is_counted(entity):
+            return self._everything(area)
+        by_name = phrasing.named or "target:one" in phrasing.places or not is_counted(entity)
+        if by_name or roll < 0.46:
             if many:
                 raise Miss
             return refer.to_name(entity, area if random.random() < 0.3 else None)
-        if roll < 0.62 and not many:
+        if roll < 0.54 and not many:
             same = [other for other in able if other.kind is kind]
             return refer.to_kind(kind, same, area, plural=random.random() >= 0.7)
-        if roll < 0.82 and area is not None:
+        if roll < 0.64 and area is not None and not scene.is_car:
+            return self._here(kind, area, many=many)
+        if roll < 0.81 and area is not None:
             there = scene.of(kind, area)
-            if kind is Kind.LIGHT and roll < 0.64 and phrasing.do is not None and not many:
+            if kind is Kind.LIGHT and roll < 0.67 and phrasing.do is not None and not many:
                 return refer.to_room(area, there)
             plural = many or len(there) > 1 or random.random() < 0.2
-            return refer.to_place(kind, there, area, plural=plural)
+            every = self._every(len(there)) if plural else None
+            return refer.to_place(kind, there, area, plural=plural, every=every)
         floor = scene.registry.floors.get(area.floor) if area is not None and area.floor else None
-        if roll < 0.88 and floor is not None:
+        if roll < 0.86 and floor is not None:
             on = {one.id for one in scene.registry.areas.values() if one.floor == floor.id}
             there = [other for other in scene.of(kind) if other.area in on]
-            return refer.to_place(kind, there, floor, plural=True)
+            every = self._every(len(there))
+            return refer.to_place(kind, there, floor, plural=True, every=every)
         return self._all(kind, plain=plain)
+
+    def _every(self, count: int) -> str | None:
+        """How all of some things are called, "each of the {kinds}"; None if by the noun alone."""
+        random, manner = self._scene.random, self._scene.manner
+        if random.random() < 0.55:
+            return None
+        return random.choice(manner.both if count == 2 and random.random() < 0.6 else manner.every)
+
+    def _here(self, kind: Kind, area: Area, *, many: bool) -> Reference:
+        """Write "all the lights in here"; the sentence must then be said there."""
+        scene, random = self._scene, self._scene.random
+        area = scene.speaker or area
+        there = scene.of(kind, area)
+        if not there:
+            raise Miss
+        plural = many or len(there) > 1 or random.random() < 0.3
+        every = self._every(len(there)) if plural else None
+        words = random.choice(scene.here)
+        if random.random() < 0.06:
+            there = scene.of(kind)  # nobody knows where the speaker is
+        else:
+            scene.speaker = area
+        return scene.referrer.to_here(kind, there, words, plural=plural, every=every)
+
+    def _everything(self, area: Area | None) -> Reference:
+        """Write "everything", "everything in the house" or "everything in here"."""
+        scene, random = self._scene, self._scene.random
+        things = scene.unguarded()
+        whole = scene.referrer.to_everything(things, area, scene.manner.everything)
+        if area is not None and not scene.is_car and random.random() < 0.3:
+            area = scene.speaker = scene.speaker or area
+            ids = tuple(one.id for one in things if one.area == area.id)
+            phrases = (f"everything in {fold(area.name)}",)
+            words = random.choice(scene.here)
+            noun = random.choice(scene.manner.everything)
+            return replace(
+                whole,
+                text=f"{noun} {words}",
+                entities=ids,
+                phrases=phrases,
+                apart=Apart(noun, words),
+            )
+        if whole.phrases == ("everything",) and random.random() < 0.4:
+            words = random.choice(scene.whole)
+            return replace(whole, text=f"{whole.text} {words}", apart=Apart(whole.text, words))
+        return whole
 
     def _all(self, kind: Kind, *, plain: bool) -> Reference:
         """Write "all the lights", with an exception now and then."""
-        random, refer, manner = self._scene.random, self._scene.referrer, self._scene.manner
-        free = [other for other in self._scene.of(kind) if not other.security]
+        scene, random, refer = self._scene, self._scene.random, self._scene.referrer
+        free = [other for other in scene.of(kind) if not other.security]
         if len(free) < 2:
             raise Miss
-        whole = refer.to_all(kind, free, manner.all)
+        placed = random.random() < 0.5
+        if placed:
+            forms = scene.manner.both if len(free) == 2 else scene.manner.every
+            whole = refer.to_all(kind, free, _BARE if random.random() < 0.3 else forms)
+            words = random.choice(scene.whole)
+            whole = replace(whole, text=f"{whole.text} {words}", apart=Apart(whole.text, words))
+        else:
+            whole = refer.to_all(kind, free, scene.all)
         if random.random() < 0.3 and not plain:
-            return refer.but(whole, self._part_of(free), manner.except_)
+            return refer.but(whole, self._part_of(free), scene.manner.except_)
         return whole
 
     def _part_of(self, members: Sequence[Entity]) -> Reference:
@@ -126,7 +185,7 @@ class Pointer:
             return self._implied(text, entity, asked, named=named, here=here)
         area = self._scene.area_of(entity)
         refer = self._scene.referrer
-        one = target == "target:one" or area is None or not _is_counted(entity)
+        one = target == "target:one" or area is None or not is_counted(entity)
         if not one and area is not None and self._scene.random.random() < 0.2:
             there = self._scene.of(entity.kind, area)
             reference = refer.to_place(entity.kind, there, area, plural=len(there) > 1)
@@ -170,7 +229,7 @@ class Pointer:
         """A sentence about several things of a kind, everywhere or in one place."""
         scene, random, refer = self._scene, self._scene.random, self._scene.referrer
         entity = random.choice(able)
-        if not _is_counted(entity):
+        if not is_counted(entity):
             raise Miss
         area, kind = scene.area_of(entity), entity.kind
         nouns = [plural for _, plural in kind_words(kind)]
@@ -184,6 +243,15 @@ class Pointer:
             words, known = refer.place_phrase(area)
             there, prefix = scene.of(kind, area), f"{known} "
             text = text.replace("{place}", words)
+        elif area is not None and random.random() < 0.25 and not scene.is_car:
+            words = random.choice(scene.here)
+            there, scene.speaker = scene.of(kind, area), area
+            if "{place}" in text:
+                text = text.replace("{place}", words)
+            else:
+                said = f"{noun} {words}"
+        elif "{place}" in text and random.random() < 0.4:
+            text = text.replace("{place}", random.choice(scene.whole))
         text = text.replace("{place}", "")
         for place in _places(text):
             if place == "target:plural":
@@ -198,9 +266,9 @@ class Pointer:
 
     def here(self, text: str) -> str:
         """A sentence whose places are "in here", or left out, and whose areas are any."""
-        return self.place(
-            text, self._scene.random.choice(("in here", "here", "", "", "in this room"))
-        )
+        random = self._scene.random
+        words = random.choice(self._scene.here) if random.random() < 0.55 else ""
+        return self.place(text, words)
 
     def place(self, text: str, words: str = "") -> str:
         """A sentence with these words for its places, and any areas for its areas."""
@@ -208,6 +276,15 @@ class Pointer:
             area = self._scene.an_area()
             text = text.replace("{area}", self._scene.referrer.area_phrase(area)[0])
         return " ".join(text.replace("{place}", words).split())
+
+
+def placed(text: str, apart: Apart, random: Random) -> str:
+    """A sentence with a place before or after all of it: "in the kitchen, lights off"."""
+    if random.random() < 0.5:
+        return f"{text}{random.choice((' ', ' ', ', '))}{apart.place}"
+    if not apart.name or random.random() < 0.65:
+        return f"{apart.place}{random.choice((' ', ', '))}{text}"
+    return f"{apart.name}{random.choice((': ', ', ', ' '))}{text}"
 
 
 def put(text: str, reference: Reference) -> str:
@@ -225,7 +302,7 @@ def put(text: str, reference: Reference) -> str:
     return text
 
 
-def _is_counted(entity: Entity) -> bool:
+def is_counted(entity: Entity) -> bool:
     """Whether people speak of such things by their kind, and not by name only."""
     return not (entity.diagnostic or entity.kind in NAMED_ONLY)
 

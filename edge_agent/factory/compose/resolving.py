@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from edge_agent.core.entity import Area
 from edge_agent.factory.compose.case import Case, Miss
 from edge_agent.factory.compose.clauses import Clause
+from edge_agent.factory.compose.framing import Framing, is_asked
 from edge_agent.factory.compose.reach import Reach
 from edge_agent.factory.compose.scene import Scene
 from edge_agent.factory.noise import dressed, noisy
@@ -18,16 +19,22 @@ from edge_agent.language.prompt import MOST_CHARACTERS
 from edge_agent.language.vocabulary import Candidates, Vocabulary
 from edge_agent.language.wording import EXCEPT, REFUSAL, SEPARATOR, write_command
 
-_COLLECTIVE = frozenset({"kind", "place", "all", "room", "implied", "plural"})
+_COLLECTIVE = frozenset({"kind", "here", "place", "all", "room", "implied", "plural"})
 """Ways of referring that mean more than the name of one thing."""
+_MARKED = 0.7
+_MARKED_QUESTION = 0.5
+"""How many requests in the form of a question, and how many questions, end in its mark."""
+_LIKE_COMMANDS = frozenset({"none absent", "none cancelled"})
+"""Negatives that are worded as commands are."""
 
 
 class Resolver:
     """Makes cases of sentences in one home."""
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: Scene, framing: Framing) -> None:
         """Indexes the names of the home as the daemon does."""
         self._scene = scene
+        self._framing = framing
         self._vocabulary = Vocabulary(scene.registry)
         self._reach = Reach(self._vocabulary)
 
@@ -52,8 +59,7 @@ class Resolver:
             how: How things are referred to; None for the way of the first.
         """
         first = clauses[0].phrasing
-        imperative = first.style == "direct" and not first.text.startswith("{")
-        text = self.said(text, imperative=imperative)
+        text = self.said(text, imperative=self._framing.is_verbal(text, first.style), command=True)
         if is_question(text) or (condition is not None and not is_conditional(text)):
             raise Miss
 
@@ -85,7 +91,9 @@ class Resolver:
             dress: Whether anything is said around it.
         """
         random = self._scene.random
-        said = self.said(text, imperative=False) if dress else " ".join(text.split())
+        if what in _LIKE_COMMANDS:
+            text = self._framing.framed([text], [style])[0]
+        said = self.said(text, imperative=False) if dress else self._ended(text)
         area = random.choice([None, *self._scene.registry.areas.values()])
         area = area if random.random() < 0.5 else None
         return self.case(said, area, lambda _: REFUSAL, what, style=style, how="none")
@@ -111,11 +119,31 @@ class Resolver:
             raise Miss
         return Case(text, output, area, before, context, candidates, what, style, how, commands)
 
-    def said(self, text: str, *, imperative: bool) -> str:
-        """A sentence with what people say around it, and their slips."""
+    def said(self, text: str, *, imperative: bool, command: bool = False) -> str:
+        """A sentence with what people say around it, and their slips.
+
+        Args:
+            text: The sentence.
+            imperative: Whether it begins with a bare verb.
+            command: Whether it commands: it has no question mark then that makes it a question.
+        """
         random, manner = self._scene.random, self._scene.manner
-        text = dressed(" ".join(text.split()), manner, random, imperative=imperative)
-        return noisy(text, manner, random)[:MOST_CHARACTERS]
+        text, asked = " ".join(text.split()), is_asked(text)
+        said = dressed(text, manner, random, imperative=imperative, asked=asked)
+        said = noisy(said, manner, random)[:MOST_CHARACTERS]
+        ended = self._ended(said, asked=asked)
+        return said if command and is_question(ended) else ended
+
+    def _ended(self, text: str, *, asked: bool | None = None) -> str:
+        """A sentence, often with the question mark that belongs to it."""
+        text = " ".join(text.split())
+        if text.endswith(("?", ".", "!")):
+            return text
+        if is_asked(text) if asked is None else asked:
+            often = _MARKED
+        else:
+            often = _MARKED_QUESTION if is_question(text) else 0.0
+        return f"{text}?" if self._scene.random.random() < often else text
 
     def phrase(
         self, reference: Reference, candidates: Candidates, *, readable: bool = False

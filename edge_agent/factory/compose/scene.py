@@ -1,5 +1,6 @@
 """The home that is spoken in, as every part of the composer sees it. Knows no phrasings."""
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from random import Random
@@ -9,6 +10,10 @@ from edge_agent.core.registry import Registry
 from edge_agent.factory.bank import Manner
 from edge_agent.factory.compose.case import Miss
 from edge_agent.factory.refer import Reference, Referrer, Synonyms
+
+_IN_CARS = frozenset({Kind.SEAT, Kind.WIPER, Kind.STEERING_WHEEL, Kind.SUNROOF, Kind.TRUNK})
+_IN_CAR = ("here", "in here", "in here", "in the car", "in this car")
+_OF_HOMES = re.compile(r"\b(?:house|home|rooms?|place)\b")
 
 
 class Scene:
@@ -41,6 +46,13 @@ class Scene:
         for entity in registry.entities.values():
             by_kind[entity.kind].append(entity)
         self.by_kind = dict(by_kind)
+        self.is_car = not _IN_CARS.isdisjoint(by_kind)
+        self.whole: Sequence[str] = manner.in_car if self.is_car else manner.in_house
+        """All of it: "in the whole house"."""
+        self.all = [form for form in manner.all if not (self.is_car and _OF_HOMES.search(form))]
+        """All of a kind."""
+        self.here = _IN_CAR if self.is_car else manner.here
+        """Where the speaker is."""
         self.speaker: Area | None = None
         """Where the next sentence must be said from to mean what it means; None: anywhere."""
 
