@@ -26,7 +26,9 @@ def answer(query: Query, registry: Registry, state: StateStore) -> str:
     if not known:
         return sentence(f"I do not know: nothing was heard from {_names(entities, registry)} yet")
     matching = [entity for entity, seen in known if seen.value == query.value]
-    return sentence(_summary(query, matching, len(known), registry) + _unsure(known, state))
+    return sentence(
+        _summary(query, matching, len(known), registry) + _unsure(known, state, len(entities))
+    )
 
 
 _Known: TypeAlias = Sequence[tuple[Entity, Observed]]
@@ -56,8 +58,10 @@ def _seen(query: Query, entity: Entity, state: StateStore) -> Observed | None:
     )
 
 
-def _unsure(known: _Known, state: StateStore) -> str:
-    doubtful = any(seen.stale or not state.available(entity.id) for entity, seen in known)
+def _unsure(known: _Known, state: StateStore, asked: int) -> str:
+    doubtful = len(known) < asked or any(
+        seen.stale or not state.available(entity.id) for entity, seen in known
+    )
     return " as far as I know" if doubtful else ""
 
 
@@ -102,7 +106,7 @@ _DETECTED: Mapping[str, str] = {"occupancy": "presence", "tamper": "tampering"}
 """What a sensor is said to detect, where that is not called as its class."""
 
 
-def _all(query: Query, known: _Known, registry: Registry, state: StateStore) -> str:
+def _all(query: Query, known: _Known, registry: Registry, unsure: str) -> str:
     """The sentence that answers whether several things all have one state."""
     last = query.target.phrase.split()[-1]
     what = (
@@ -110,7 +114,7 @@ def _all(query: Query, known: _Known, registry: Registry, state: StateStore) -> 
     )
     every = "both" if len(known) == 2 else f"all {len(known)}"
     others = [(entity, seen) for entity, seen in known if seen.value != query.value]
-    matching, unsure = len(known) - len(others), _unsure(known, state)
+    matching = len(known) - len(others)
     if not others:
         says = _says(query.attribute, query.value, many=True)
         return f"yes, {every}{what} {says}{unsure}"
@@ -136,7 +140,7 @@ def _states(query: Query, entities: Sequence[Entity], registry: Registry, state:
     if isinstance(query.value, str) and len(entities) > 1:
         known = _known(query, entities, state)
         if len(known) > 1:
-            return sentence(_all(query, known, registry, state))
+            return sentence(_all(query, known, registry, _unsure(known, state, len(entities))))
     sentences = []
     rooms = {fold(name) for area in registry.areas.values() for name in area.names}
     for entity in entities[:_MOST_SPOKEN]:
