@@ -15,16 +15,16 @@ from edge_agent.core.registry import Registry
 from edge_agent.language.grammar import Grammar, Node, Slots, compile_grammar, meaning
 from edge_agent.language.guards import (
     is_conditional,
-    is_corrected,
     is_exception,
     is_question,
     plain,
     unheeded,
 )
+from edge_agent.language.mentions import Mentions
 from edge_agent.language.numbers import numbers_in
 from edge_agent.language.prompt import MOST_CHARACTERS, Context, Mark, Piece, PromptFormat
 from edge_agent.language.times import times_in
-from edge_agent.language.vocabulary import Candidates, Spoken, Vocabulary, wordly
+from edge_agent.language.vocabulary import Candidates, Spoken, Vocabulary
 
 _MOST_TOKENS = 64
 _WIDTH = 4
@@ -136,6 +136,8 @@ class Sentence:
     asks: bool
     """Whether it is a question, which cannot act."""
     targets: tuple[Spoken, ...]
+    registry: Registry
+    """The snapshot that the targets belong to."""
 
     @property
     def root(self) -> Node:
@@ -206,7 +208,7 @@ class Interpreter:
         grammar = compile_grammar(vocabulary.registry, slots, self._model.encode, self._end)
         context = context_of(vocabulary, candidates, area, before)
         prompt = (*self._prefix, *self._tokens(self._prompt.tail(text, context)))
-        return Sentence(text, prompt, grammar, is_question(text), targets)
+        return Sentence(text, prompt, grammar, is_question(text), targets, vocabulary.registry)
 
     def decode(
         self, sentence: Sentence, cancelled: Callable[[], bool] = lambda: False
@@ -267,9 +269,8 @@ class Interpreter:
 
 def doubt_of(sentence: Sentence, plan: Plan) -> str | None:
     """A clause about what a sentence says and its plan leaves out, or None."""
-    if (doubt := unheeded(sentence.text, plan)) is not None or is_corrected(sentence.text):
-        return doubt
-    return left_out(sentence.text, plan, sentence.targets)
+    names = Mentions.of(plan, sentence.targets, sentence.registry)
+    return unheeded(sentence.text, plan, names)
 
 
 def context_of(
@@ -313,34 +314,6 @@ def _texts(text: str, targets: Sequence[Spoken], vocabulary: Vocabulary) -> list
         for length in range(1, _LONGEST_TEXT + 1)
         for start in range(len(words) - length + 1)
     ]
-
-
-_VERBS = frozenset({"switch", "lock", "light"})
-"""Nouns of kinds that are more often a verb: "switch on the lamp" names no switch."""
-
-
-def left_out(text: str, plan: Plan, targets: Sequence[Spoken]) -> str | None:
-    """A clause about something that is named and plays no part in the plan, or None.
-
-    Of "turn on the hall light and open the awning", half must not be done as if it were all.
-    """
-    said = wordly(text)
-    planned: set[str] = set()
-    used: set[str] = set()
-    for action in plan.actions:
-        for target in (action.target, action.condition.target if action.condition else None):
-            if target is not None:
-                planned.update(target.entities)
-                used.update(target.phrase.split())
-        used.update(str(action.value).split())
-        used.update(action.attribute.split())
-    for spoken in targets:
-        phrase, entities = spoken.target.phrase, spoken.target.entities
-        if phrase in _VERBS:
-            continue
-        if f" {phrase} " in said and planned.isdisjoint(entities) and not used >= {*phrase.split()}:
-            return f"I did not understand the part about the {phrase}"
-    return None
 
 
 def risk_of(plan: Plan, registry: Registry) -> Risk:

@@ -21,7 +21,6 @@ from edge_agent.factory.compose import Case
 from edge_agent.language.grammar import compile_grammar, meaning
 from edge_agent.language.guards import is_question
 from edge_agent.language.interpreter import Sentence, doubt_of, slots_of
-from edge_agent.language.numbers import numbers_in
 from edge_agent.language.vocabulary import Vocabulary
 from edge_agent.language.wording import EXCEPT
 
@@ -79,7 +78,7 @@ def known(source: Source, split: Split, seed: int) -> Iterator[Known]:
         plan = meaning(grammar.commands, (*words.encode(case.output), _END))
         if isinstance(plan, Plan):
             asks = is_question(case.text)
-            yield Known(case, Sentence(case.text, (), grammar, asks, every), plan)
+            yield Known(case, Sentence(case.text, (), grammar, asks, every, world.registry), plan)
 
 
 def held_back(said: Known) -> str | None:
@@ -165,12 +164,13 @@ def _no_time(said: Known, _: random.Random) -> Iterator[tuple[str, Plan]]:
 def _no_exception(said: Known, _: random.Random) -> Iterator[tuple[str, Plan]]:
     """What was left out of "all" is done as well."""
     if any(f" {EXCEPT} " in action.target.phrase for action in said.plan.actions):
-        yield said.case.text, Plan(tuple(_unexcepted(action) for action in said.plan.actions))
+        yield said.case.text, Plan(tuple(_unexcepted(action, said) for action in said.plan.actions))
 
 
-def _unexcepted(action: Action) -> Action:
+def _unexcepted(action: Action, said: Known) -> Action:
     phrase = action.target.phrase.partition(f" {EXCEPT} ")[0]
-    return replace(action, target=replace(action.target, phrase=phrase))
+    targets = (one.target for one in said.sentence.targets)
+    return replace(action, target=next(one for one in targets if one.phrase == phrase))
 
 
 def _flipped(said: Known, _: random.Random) -> Iterator[tuple[str, Plan]]:

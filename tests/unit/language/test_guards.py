@@ -17,7 +17,6 @@ from edge_agent.core.command import (
 from edge_agent.language.guards import (
     LATER,
     is_conditional,
-    is_corrected,
     is_exception,
     is_question,
     is_stop,
@@ -640,17 +639,3 @@ def test_any_text_gets_an_answer_from_every_guard(text):
 def test_guards_do_not_stumble_over_near_misses(text):
     is_question(text)
     unheeded(text, ON)
-
-
-@pytest.mark.parametrize(
-    ("text", "taken_back"),
-    [
-        ("turn on the kitchen light, no wait, the hall light", True),
-        ("the kitchen i mean the hall light on", True),
-        ("kitchen light on no the hall light", True),
-        ("turn on the kitchen light and the hall light", False),
-        ("turn on the light that has no shade", False),
-    ],
-)
-def test_part_that_is_taken_back_may_be_left_out(text, taken_back):
-    assert is_corrected(text) is taken_back

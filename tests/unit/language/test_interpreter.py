@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from edge_agent.core.command import Plan, Query, Refusal
 from edge_agent.core.entity import Risk
 from edge_agent.core.registry import Changes, Registry
-from edge_agent.language.interpreter import Calibration, Interpreter, left_out, risk_of
+from edge_agent.language.interpreter import Calibration, Interpreter, risk_of
 from edge_agent.language.prompt import EXAMPLES, MOST_CHARACTERS, Context
 from edge_agent.language.vocabulary import Vocabulary
 
@@ -160,7 +160,6 @@ def test_device_that_plays_its_part_is_not_left_out(read):
     text = "turn on the sofa lamp and open the garage door"
     assert "the fan" in read("turn on the sofa lamp and the fan", "turn on sofa lamp").unheeded
     assert read(text, "turn on sofa lamp; open garage door").unheeded is None
-    assert left_out(text, Plan(()), ()) is None
 
 
 def test_risk_of_a_plan_is_its_highest(read, home):

@@ -1,0 +1,241 @@
+"""What a sentence names, and which of it its plan is about.
+
+Knows the names of one registry snapshot; what was said about them is the guards' part.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from edge_agent.core.command import Plan, Target
+from edge_agent.core.names import fold
+from edge_agent.core.registry import Registry
+from edge_agent.language.numbers import numbers_in
+from edge_agent.language.vocabulary import Spoken, stem, wordly
+from edge_agent.language.wording import EXCEPT, kind_words
+
+_VERBS = frozenset({"switch", "lock", "light", "back"})
+"""Nouns that are more often something else: "switch on the lamp" names no switch."""
+_DEEDS = frozenset({"heating", "cooling", "vacuum", "shade", "fan", "water", "mute", "lights"})
+"""The same of words that are verbs before a thing: "shade the windows"."""
+_WHOLE = frozenset({"house", "home", "car", "vehicle", "place", "room", "flat", "apartment"})
+"""Words that say that everything is meant, though a room may have that name."""
+_DETERMINER = r"(?:the|my|our|your|this|that|these|those|a|an|every|each|all|both)"
+_PLACE = r"(?:in|on|at|of|for|with|to|over|inside|from|by|around|across|throughout|near)"
+_DETERMINED = re.compile(rf"\b{_DETERMINER} $")
+_OBJECT = re.compile(r" (?:the|my|our|that|this|it|them|everything)\b")
+_PLACED = re.compile(rf"\b{_PLACE}(?: {_DETERMINER})* $")
+_LISTED = re.compile(rf"\b(?:and|plus|also|then|n|&)(?: {_DETERMINER})* $")
+
+_FILLS = r"(?:u[hm]+|er+m?|e?hm+|oh|ah|well|so|of course|blah|no|that|is|it)"
+_TAKEN_BACK = (
+    r"(?:no|nope|nah|no no|wait|sorry|i mean(?:t)?|actually|or rather|rather|scratch that"
+    r"|strike that|oops|whoops|make (?:that|it)|correction|not that(?: one)?|i should say"
+    r"|my mistake"
+    r"|my bad|pardon(?: me)?|excuse me|hang on|hold on|wrong one|that'?s wrong|forget (?:that|it)"
+    r"|instead|better|let'?s say|change (?:that|it) to|what am i saying|did i say|i said)"
+)
+_MARK = (
+    rf"[\s,.]*(?:{_FILLS}[\s,.]+)*{_TAKEN_BACK}(?:[\s,.]+(?:{_TAKEN_BACK}|{_FILLS}))*(?!\w)[\s,.]*"
+)
+_MAY_TAKE_BACK = re.compile(
+    rf"\b(?:{_TAKEN_BACK}|not|than|never ?mind|forget|leave|keep|do ?n'?t)\b"
+)
+_NO_MORE = r"(?!(?:and|also|plus|then|to|please|thanks?|thank|too|as well)\b)(?=\S)"
+_NUMBER = (
+    r"(?:\d+(?:[.,]\d+)?|(?:(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
+    r"|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen|twenty|thirty|forty|fifty"
+    r"|sixty|seventy|eighty|ninety|hundred|half)\b[\s-]?)+)"
+)
+_OTHER_NUMBER = re.compile(
+    rf"\b(?P<wrong>{_NUMBER})(?:\s*(?:%|°|percent\b|degrees?\b))?{_MARK}"
+    rf"(?:(?:at|to|by|make it|about)\s)?(?={_NUMBER})"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Mentions:
+    """The names that a sentence may hold, apart by whether its plan is about them."""
+
+    names: tuple[str, ...]
+    """All names of the things in the plan, longest first."""
+    words: frozenset[str]
+    """Stems of everything that tells where they are and what they are."""
+    places: tuple[str, ...]
+    others: tuple[str, ...]
+    """Phrases for what the plan is not about, longest first."""
+
+    @classmethod
+    def of(cls, plan: Plan, targets: Sequence[Spoken], registry: Registry) -> Self:
+        """The names that matter to a sentence with these targets and this plan."""
+        planned = {entity for target in _targets(plan) for entity in target.entities}
+        phrases = {part for one in _targets(plan) for part in one.phrase.split(f" {EXCEPT} ")}
+        names, places, nouns = set(phrases), set[str](), set[str]()
+        for entity_id in planned:
+            if (entity := registry.entities.get(entity_id)) is None:
+                continue
+            names.update(map(fold, entity.names))
+            if area := registry.area_of(entity_id):
+                places.update(map(fold, area.names))
+                floor = registry.floors.get(area.floor) if area.floor else None
+                places.update(map(fold, floor.names if floor else ()))
+            nouns.update(noun for pair in kind_words(entity.kind) for noun in pair)
+        meant: dict[str, set[str]] = defaultdict(set)
+        for spoken in targets:
+            if spoken.of is None:  # a class is asked about only: "people" are no part of an order
+                meant[spoken.target.phrase].update(spoken.target.entities)
+        said = {word for name in names for word in name.split()} | _written(plan)
+        others = (
+            phrase
+            for phrase, entities in meant.items()
+            if planned.isdisjoint(entities) and not said >= {*phrase.split()}
+        )
+        words = frozenset(stem(word) for name in (*names, *places, *nouns) for word in name.split())
+        return cls(_longest(names), words, tuple(places), _longest(others))
+
+    def plain(self, bare: str) -> str:
+        """A sentence without the names of what is meant: a name may be "sunset" or "prevent".
+
+        A thing may also call itself "lamp in 7 minutes" or "do not": a name with such words stays,
+        so that it hides none of the sentence's own.
+        """
+        for name in _within(self.names, wordly(bare)):
+            if len(name) > 3 and _SAYINGS.isdisjoint(name.split()):
+                bare = _named(name).sub("thing", bare)
+        return bare
+
+    @property
+    def numbers(self) -> frozenset[float]:
+        """The numbers that belong to names: "lamp 2", "the second floor 2"."""
+        return frozenset(
+            number for name in (*self.names, *self.places) for number in numbers_in(name)
+        )
+
+    def meant(self, bare: str, used: Iterable[float]) -> str:
+        """A sentence without what it takes back: "the hall, no, the kitchen" is the kitchen.
+
+        Nothing is taken back but what the plan is not about, and only for what it is about.
+
+        Args:
+            bare: The sentence as the guards compare it.
+            used: The numbers of the plan.
+        """
+        used = set(used)
+
+        def number(wrong: re.Match[str]) -> str:
+            return wrong[0] if used.intersection(numbers_in(wrong["wrong"])) else ""
+
+        bare = _OTHER_NUMBER.sub(number, bare)
+        if not _MAY_TAKE_BACK.search(bare) or not (named := _within(self.others, wordly(bare))):
+            return bare
+        some = "|".join(map(_pattern, named))
+        thing = rf"(?:{_PLACE} )?(?:all )?(?:of )?(?:{_DETERMINER} )?(?<!\w)(?:{some})(?!\w)"
+        before = re.compile(
+            rf"{thing}(?P<kept>(?: (?!and\b|then\b|also\b|plus\b)[\w'%°]+){{0,4}}?){_MARK}"
+            + _NO_MORE
+        )
+        after = re.compile(
+            rf"(?<!do )(?<!is )(?<!are )(?<!must )(?<!should )(?<!did )(?<!can )"
+            rf"\b(?:not|instead of|rather than|never ?mind|forget(?: about)?|did i say) {thing}"
+            rf"(?! (?:on|off|open|closed)\b)(?:[\s,]+(?:but|i mean)(?!\w))?,?"
+        )
+        alone = re.compile(
+            rf"(?:\b(?:and|but|just|only|please) )*\b(?:leave|keep) {thing} (?:on|off|open|closed"
+            r"|shut|locked|unlocked|running|playing|alone|be|as (?:it|they) (?:is|are)|as is"
+            r"|how it is"
+            r"|the way it is)\b"
+            rf"|(?:\b(?:and|but|just|only|please) )*\b(?:do ?n'?t|do not) (?:touch|change"
+            rf"|bother with) "
+            rf"{thing}"
+        )
+        for pattern in (after, alone, before):
+            cut = self._cut(pattern, bare)
+            bare = cut if self._is_about(cut) else bare
+        return " ".join(bare.split())
+
+    def _cut(self, pattern: re.Pattern[str], bare: str) -> str:
+        if "kept" not in pattern.groupindex:
+            return pattern.sub(" ", bare)
+        found, at = "", 0
+        while taken := pattern.search(bare, at):
+            if not self._is_about(bare[taken.end() :]):
+                break
+            found += f"{bare[at : taken.start()]} {taken['kept']} "
+            at = taken.end()
+        return found + bare[at:]
+
+    def _is_about(self, bare: str) -> bool:
+        """Whether a part of a sentence names what the plan is about."""
+        return not self.words.isdisjoint(map(stem, wordly(bare).split()))
+
+    def left_out(self, bare: str) -> str | None:
+        """Something that is named and plays no part in the plan, or None.
+
+        Of "turn on the hall light and open the awning", half must not be done as if it were all.
+        """
+        said = wordly(bare)
+        others = frozenset(_within(self.others, said))
+        if not others:
+            return None
+        every = _longest((*_within(self.names, said), *others))
+        for found in re.finditer(rf"(?<= )(?:{'|'.join(map(re.escape, every))})(?= )", said):
+            before, after = said[: found.start()], said[found.end() :]
+            if found[0] in others and self._counts(found[0], before, after):
+                return found[0]
+        return None
+
+    def _counts(self, phrase: str, before: str, after: str) -> bool:
+        """Whether a phrase names a thing of its own."""
+        if phrase in _VERBS and not _DETERMINED.search(before):
+            return False
+        if phrase in _DEEDS and _OBJECT.match(after):
+            return False
+        placed = _PLACED.search(before) is not None
+        if phrase in _WHOLE and placed:
+            return False
+        if _LISTED.search(before) or not self.words >= {stem(word) for word in phrase.split()}:
+            return True
+        # "The heater in the kitchen" and "the kitchen heater" say where it is.
+        beside = (*before.split()[-1:], *after.split()[:1])
+        return not placed and self.words.isdisjoint(map(stem, beside))
+
+
+_SAYINGS = frozenset(
+    "in at for after before by until till if when whenever unless once while as not don't do never"
+    " no none nothing except but without every".split()
+)
+
+
+def _targets(plan: Plan) -> Iterator[Target]:
+    for action in plan.actions:
+        yield action.target
+        if action.condition is not None:
+            yield action.condition.target
+
+
+def _written(plan: Plan) -> set[str]:
+    """The words of the values and attributes of a plan."""
+    found: set[str] = set()
+    for action in plan.actions:
+        for part in (action, action.condition):
+            if part is not None:
+                found.update((*str(part.value).split(), *part.attribute.split()))
+    return found
+
+
+def _longest(phrases: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(phrases, key=lambda phrase: (-len(phrase), phrase)))
+
+
+def _within(phrases: Iterable[str], said: str) -> Sequence[str]:
+    return [phrase for phrase in phrases if f" {phrase} " in said]
+
+
+def _pattern(phrase: str) -> str:
+    return r"[\s-]+".join(map(re.escape, phrase.split()))
+
+
+def _named(name: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w){_pattern(name)}(?!\w)")
