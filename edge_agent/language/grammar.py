@@ -66,16 +66,31 @@ class Encoder(Protocol):
 
 
 class Node:
-    """A state of the automaton. `edges` maps legal next tokens to states; empty is the end."""
+    """A state of the automaton. `edges` maps legal next tokens to states; empty is the end.
 
-    __slots__ = ("_edges", "children", "leaf", "outcome")
+    States come to be when they are looked at: a decode walks few of the thousands of paths.
+    """
+
+    __slots__ = ("_children", "_edges", "_waiting", "leaf", "outcome")
 
     def __init__(self) -> None:
         """A state with no way on yet."""
-        self.children: dict[int, Node] = {}
         self.leaf: Leaf | None = None
         self.outcome: Mapping[int, Node] = {}
+        self._children: dict[int, Node] = {}
+        self._waiting: list[tuple[Sequence[int], int, Leaf, Mapping[int, Node]]] = []
         self._edges: Mapping[int, Node] | None = None
+
+    @property
+    def children(self) -> dict[int, "Node"]:
+        """The tokens that go on with a phrase, and where they lead."""
+        for tokens, at, leaf, outcome in self._waiting:
+            child = self._children.get(tokens[at])
+            if child is None:
+                child = self._children[tokens[at]] = Node()
+            child.put(tokens, leaf, outcome, at + 1)
+        self._waiting.clear()
+        return self._children
 
     @property
     def edges(self) -> Mapping[int, "Node"]:
@@ -86,16 +101,23 @@ class Node:
             self._edges = _union(self.children, self.outcome)
         return self._edges
 
-    def put(self, tokens: Iterable[int], leaf: Leaf, outcome: Mapping[int, "Node"]) -> None:
+    def put(
+        self, tokens: Sequence[int], leaf: Leaf, outcome: Mapping[int, "Node"], at: int = 0
+    ) -> None:
         """Add a path that ends in a leaf, after which `outcome` says how it may go on.
 
         Where one phrase has several meanings the first one stays: a name goes before a place.
+
+        Args:
+            tokens: The path.
+            leaf: What it means.
+            outcome: The states after it.
+            at: How many of the tokens lead to this state.
         """
-        node = self
-        for token in tokens:
-            node = node.children.setdefault(token, Node())
-        if node.leaf is None:
-            node.leaf, node.outcome = leaf, outcome
+        if at < len(tokens):
+            self._waiting.append((tokens, at, leaf, outcome))
+        elif self.leaf is None:
+            self.leaf, self.outcome = leaf, outcome
 
 
 class _Either(Node):
