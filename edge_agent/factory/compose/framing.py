@@ -10,9 +10,9 @@ from random import Random
 
 from edge_agent.factory.bank import Manner, Phrasing
 
-_FRAMED = 0.105
+_FRAMED = 0.18
 """How many commands that begin with a verb are asked for."""
-_STATED = 0.025
+_STATED = 0.04
 """How many commands for a state are asked for by the state: "can we have the lights off"."""
 _STATES: dict[tuple[str, str], Sequence[str]] = {
     ("power", "on"): ("on",),

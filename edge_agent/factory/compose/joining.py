@@ -19,8 +19,8 @@ from edge_agent.factory.compose.scene import Scene
 from edge_agent.factory.refer import Reference, kind_phrases
 from edge_agent.language.grammar import MOST_ACTIONS
 
-_COUNTS = ((2, 3, 4), (55, 30, 15))
-"""How many commands a sentence holds, and how often."""
+_COUNTS = ((2, 3, 4), (50, 32, 18))
+"""How many commands a sentence holds, and how often; of long ones fewer fit a home."""
 _GAPS = (", ", ", ", " ", " and ", ", and ", " but ", "; ", " then ", ". ")
 """What stands between "bedroom to 20" and "kitchen to 22"."""
 _AHEAD = ("the {noun}", "the {noun}", "{noun}")

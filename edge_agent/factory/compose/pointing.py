@@ -74,7 +74,8 @@ class Pointer:
             return self._here(kind, area, many=many)
         if roll < 0.81 and area is not None:
             there = scene.of(kind, area)
-            if kind is Kind.LIGHT and roll < 0.67 and phrasing.do is not None and not many:
+            of_room = kind is Kind.LIGHT and phrasing.do is not None and not scene.is_car
+            if of_room and roll < 0.67 and not many:
                 return refer.to_room(area, there)
             plural = many or len(there) > 1 or random.random() < 0.2
             every = self._every(len(there)) if plural else None
