@@ -68,6 +68,10 @@ _POLITE = re.compile(
     r"|raised|increased|decreased|started|stopped|paused|muted|unmuted|activated|brightened)\b"
     r"|could (?:the|my|our) .+ (?:stop|start) \w+ing\b)"
 )
+_ONCE_MORE = re.compile(
+    r"^(?:and |oh |but )*(?:what|how) about (?!(?:it|that|this)\b)"
+    r"(?!.*\b(?:is|are|does|do|did|was|were|has|have)\b)[^,?]*\W*$"
+)
 _REQUESTS = re.compile(
     r"\b(?:can|could|will|would|do) (?:you|u|we|someone|somebody) (?:please |just |also |maybe )?"
     r"(?!(?:see|know|check|tell|say|remember|hear|have|think|find)\b)\w|\bany chance\b"
@@ -265,10 +269,18 @@ def yes_or_no(text: str) -> bool | None:
     return False if bare in _NO else None
 
 
-def is_question(text: str) -> bool:
-    """Whether a sentence asks: it is then decoded from the root that cannot act."""
+def is_question(text: str, *, follows: bool = False) -> bool:
+    """Whether a sentence asks: it is then decoded from the root that cannot act.
+
+    Args:
+        text: The sentence.
+        follows: Whether the same speaker commanded something just before; then "what about the
+            hall" may be the same command once more.
+    """
     bare = _LEAD_IN.sub("", plain(text))
     bare = _SAYING.sub("", bare)
+    if follows and _ONCE_MORE.search(bare):
+        return False
     if polite := _POLITE.search(bare):
         return bool(_WONDERS.search(bare[polite.end() :]))
     if _ASKS.search(bare) or _WONDERS.search(bare):

@@ -208,7 +208,8 @@ class Interpreter:
         grammar = compile_grammar(vocabulary.registry, slots, self._model.encode, self._end)
         context = context_of(vocabulary, candidates, area, before)
         prompt = (*self._prefix, *self._tokens(self._prompt.tail(text, context)))
-        return Sentence(text, prompt, grammar, is_question(text), targets, vocabulary.registry)
+        asks = is_question(text, follows=before is not None)
+        return Sentence(text, prompt, grammar, asks, targets, vocabulary.registry)
 
     def decode(
         self, sentence: Sentence, cancelled: Callable[[], bool] = lambda: False

@@ -639,3 +639,80 @@ def test_any_text_gets_an_answer_from_every_guard(text):
 def test_guards_do_not_stumble_over_near_misses(text):
     is_question(text)
     unheeded(text, ON)
+
+
+@pytest.mark.parametrize(
+    "text", ["what about the hall lamp?", "how about the hall too", "and what about the hall lamp"]
+)
+def test_the_same_once_more_is_no_question_after_a_command(text):
+    assert not is_question(text, follows=True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["what about the hall lamp, is it on", "is the hall lamp on", "what about it", "what is on"],
+)
+def test_question_after_a_command_stays_one(text):
+    assert is_question(text, follows=True)
+
+
+OFF = Plan((Action(LAMP, "power", "off"),))
+DIMMER = Plan((Action(LAMP, "brightness", Step(-1)),))
+NEXT = Plan((Action(Target("radio", ("r",)), "command", "next"),))
+LOCKED_THEN_ON = Plan(
+    (Action(LAMP, "power", "on", Condition(LAMP, "lock", Comparison.IS, "unlocked")),)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "plan"),
+    [
+        ("i don't want the lamp on", OFF),
+        ("i no longer need the lamp", OFF),
+        ("don't leave the lamp on", OFF),
+        ("no need for the lamp any more", OFF),
+        ("it doesn't need to be lit in here", OFF),
+        ("nobody is here, lamp off", OFF),
+        ("somebody left the lamp on", OFF),
+        ("stop the lamp from flickering", OFF),
+        ("don't make the lamp so bright", DIMMER),
+        ("the lamp needn't be that bright", DIMMER),
+        ("not so bright", DIMMER),
+        ("i can't stand this song", NEXT),
+        ("not this song again", NEXT),
+        ("skip the adverts", NEXT),
+        ("if the lamp is not locked turn it on", LOCKED_THEN_ON),
+        ("leave it at 21", TO_21),
+        ("don't heat it beyond 21", TO_21),
+        ("set it to 20, no, 21", TO_21),
+        ("turn the lamp on if you'd be so kind", ON),
+        ("turn the lamp on while i'm here", ON),
+        ("turn the lamp on as soon as you can", ON),
+        ("play the song before this", NEXT),
+    ],
+)
+def test_other_ways_to_say_what_is_meant_raise_no_doubt(text, plan):
+    assert unheeded(text, plan) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "plan", "clause"),
+    [
+        ("i don't want the lamp off", OFF, "not"),
+        ("don't leave the lamp off", OFF, "not"),
+        ("don't turn the lamp off", OFF, "not"),
+        ("i don't want you to turn the lamp off", OFF, "not"),
+        ("you don't have to turn off the lamp", OFF, "not"),
+        ("don't make it so dim", DIMMER, "not"),
+        ("if the lamp is not unlocked turn it on", LOCKED_THEN_ON, "not"),
+        ("don't heat it beyond 25", TO_21, "not"),
+        ("set it to 21, no, 20", TO_21, "number"),
+        ("turn the lamp on in the morning", ON, "later"),
+        ("turn the lamp on in a moment", ON, "later"),
+        ("turn the lamp on before dinner", ON, "later"),
+        ("turn the lamp on provided it is dark", ON, "condition"),
+        ("make sure the lamp is off", ON, "wrong way"),
+    ],
+)
+def test_what_is_not_meant_is_asked_about(text, plan, clause):
+    assert clause in (unheeded(text, plan) or "")

@@ -209,3 +209,33 @@ def test_empty_home_refuses(make_model):
     interpreter = Interpreter(model, EXAMPLES, CALIBRATION)
     reading = interpreter.read("turn on the light", Vocabulary(Registry()), None, lambda: False)
     assert reading.meaning == Refusal()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "turn on the desk lamp, no, the sofa lamp",
+        "the desk lamp, sorry, i mean the sofa lamp on",
+        "turn on the sofa lamp, not the desk lamp",
+        "never mind the desk lamp, turn on the sofa lamp",
+        "turn on the sofa lamp instead of the desk lamp",
+        "turn on the sofa lamp and leave the desk lamp off",
+        "turn on the sofa lamp in the hall downstairs",
+    ],
+)
+def test_what_is_taken_back_and_where_a_thing_is_are_not_left_out(read, text):
+    assert read(text, "turn on sofa lamp").unheeded is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "turn on the sofa lamp, no, the desk lamp",
+        "turn on the desk lamp, not the sofa lamp",
+        "turn on the sofa lamp, sorry, and the desk lamp",
+        "hold on, turn on the sofa lamp and the desk lamp",
+        "turn on the sofa lamp and the garage",
+    ],
+)
+def test_what_is_meant_as_well_or_instead_is_asked_about(read, text):
+    assert read(text, "turn on sofa lamp").unheeded is not None
