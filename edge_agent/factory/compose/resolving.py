@@ -21,6 +21,8 @@ from edge_agent.language.wording import EXCEPT, REFUSAL, SEPARATOR, write_comman
 
 _COLLECTIVE = frozenset({"kind", "here", "place", "all", "room", "implied", "plural"})
 """Ways of referring that mean more than the name of one thing."""
+_BARE = 0.45
+"""How many sentences are said as they are, with nothing around them and no slip."""
 _MARKED = 0.7
 _MARKED_QUESTION = 0.5
 """How many requests in the form of a question, and how many questions, end in its mark."""
@@ -129,8 +131,10 @@ class Resolver:
         """
         random, manner = self._scene.random, self._scene.manner
         text, asked = " ".join(text.split()), is_asked(text)
-        said = dressed(text, manner, random, imperative=imperative, asked=asked)
-        said = noisy(said, manner, random)[:MOST_CHARACTERS]
+        said = text[:MOST_CHARACTERS]
+        if random.random() >= _BARE:
+            said = dressed(text, manner, random, imperative=imperative, asked=asked)
+            said = noisy(said, manner, random)[:MOST_CHARACTERS]
         ended = self._ended(said, asked=asked)
         return said if command and is_question(ended) else ended
 
