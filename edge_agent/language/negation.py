@@ -119,7 +119,7 @@ _LACKS = re.compile(
 """Says what there is too little of: "it's not very warm"."""
 _TOO = re.compile(
     rf"\b(?:{_ORDER}|wish it was ?n'?t) (?:(?!not\b)\w+ ){{0,6}}?"
-    r"(?:so|as|this|that|quite so|too|so very) (?P<how>\w+)"
+    r"(?:so|as|this|that|quite so|too|so very) (?P<how>\w+)\b(?! as\b)"
 )
 _MUCH = frozenset(
     "bright loud warm hot high fast hard intense strong open far harsh long big noisy powerful"

@@ -15,24 +15,24 @@ def found() -> Tally:
 
 
 def test_plans_that_are_right_are_carried_out(found):
-    assert found.false_alarms < 0.16, found.alarms
+    assert found.false_alarms < 0.08, found.alarms
 
 
 @pytest.mark.parametrize(
     ("damage", "share"),
     [
-        ("denied", 0.99),
+        ("denied", 0.98),
         ("called off", 0.97),
         ("exception ignored", 0.95),
-        ("condition ignored", 0.85),
+        ("condition ignored", 0.95),
         ("no condition", 0.95),
         ("done now", 0.9),
-        ("time ignored", 0.7),
-        ("another number", 0.9),
-        ("no number", 0.9),
-        ("another thing", 0.75),
+        ("time ignored", 0.93),
+        ("another number", 0.82),
+        ("no number", 0.82),
+        ("another thing", 0.8),
         ("half a plan", 0.55),
-        ("the opposite", 0.5),
+        ("the opposite", 0.38),
     ],
 )
 def test_plans_that_miss_a_part_are_held_back(found, damage, share):
