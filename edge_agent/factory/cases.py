@@ -30,15 +30,15 @@ from edge_agent.factory.worlds import (
 )
 
 MIX: Mapping[str, float] = {
-    "command": 0.34,
-    "several": 0.15,
-    "timed": 0.04,
-    "conditional": 0.035,
+    "command": 0.31,
+    "several": 0.19,
+    "timed": 0.035,
+    "conditional": 0.03,
     "corrected": 0.035,
     "follow_up": 0.04,
     "cancelled": 0.02,
-    "question": 0.13,
-    "nothing": 0.15,
+    "question": 0.125,
+    "nothing": 0.155,
     "absent": 0.06,
 }
 """Shares of the sorts of sentence that a model learns from; their names are the composer's."""
