@@ -25,13 +25,16 @@ class Reach:
         self._vocabulary = vocabulary
         self._words: dict[str, int] = {}
 
-    def can_say(self, output: str, text: str, candidates: Candidates) -> bool:
+    def can_say(
+        self, output: str, text: str, candidates: Candidates, *, follows: bool = False
+    ) -> bool:
         """Whether the grammar of a sentence has an output, and the output a meaning.
 
         Args:
             output: In the output language.
             text: The sentence.
             candidates: What the daemon's search finds for it.
+            follows: Whether the conversation did something just before.
         """
         if output == REFUSAL:
             return True
@@ -40,7 +43,7 @@ class Reach:
         targets = [one for one in candidates.targets if f" {one.target.phrase} " in written]
         slots = slots_of(text, targets, self._vocabulary)
         grammar = compile_grammar(self._vocabulary.registry, slots, self._encode, _END)
-        root = grammar.questions if is_question(text) else grammar.commands
+        root = grammar.questions if is_question(text, follows=follows) else grammar.commands
         tokens = (*self._encode(f" {output}"), _END)
         node = root
         for token in tokens:

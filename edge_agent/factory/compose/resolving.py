@@ -62,7 +62,8 @@ class Resolver:
         """
         first = clauses[0].phrasing
         text = self.said(text, imperative=self._framing.is_verbal(text, first.style), command=True)
-        if is_question(text) or (condition is not None and not is_conditional(text)):
+        asks = is_question(text, follows=before is not None)
+        if asks or (condition is not None and not is_conditional(text)):
             raise Miss
 
         def write(candidates: Candidates) -> str:
@@ -117,7 +118,7 @@ class Resolver:
         candidates = vocabulary.candidates(text, area, also=before.targets if before else ())
         context = context_of(vocabulary, candidates, area, before)
         output = write(candidates)
-        if not self._reach.can_say(output, text, candidates):
+        if not self._reach.can_say(output, text, candidates, follows=before is not None):
             raise Miss
         return Case(text, output, area, before, context, candidates, what, style, how, commands)
 
