@@ -248,7 +248,7 @@ def _build_model(options: argparse.Namespace) -> int:
 
 
 def _eval_model(options: argparse.Namespace) -> int:
-    from edge_agent.factory.evaluate import eval_model  # noqa: PLC0415
+    from edge_agent.factory.measure.evaluate import eval_model  # noqa: PLC0415
 
     return eval_model(options)
 

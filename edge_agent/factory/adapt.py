@@ -10,15 +10,15 @@ from pathlib import Path
 from torch import Tensor
 
 from edge_agent.errors import FactoryError, ModelError
-from edge_agent.factory.base import load_base
-from edge_agent.factory.checkpoint import Checkpoint, save_checkpoint
+from edge_agent.factory.examples.packed import vocabulary_name
+from edge_agent.factory.examples.vocabulary import TokenVocabulary
+from edge_agent.factory.learn.training import CHECKPOINT
 from edge_agent.factory.learning import learn
-from edge_agent.factory.lora import adapted, add_adapters, merge
-from edge_agent.factory.net import Weights
-from edge_agent.factory.packed import vocabulary_name
-from edge_agent.factory.rounding import as_exported
-from edge_agent.factory.training import CHECKPOINT
-from edge_agent.factory.vocabulary import TokenVocabulary
+from edge_agent.factory.network.base import load_base
+from edge_agent.factory.network.checkpoint import Checkpoint, save_checkpoint
+from edge_agent.factory.network.lora import adapted, add_adapters, merge
+from edge_agent.factory.network.net import Weights
+from edge_agent.factory.network.rounding import as_exported
 from edge_agent.factory.workshop import TOKENS, Result, Workshop, accuracy, parameters, size_of
 from edge_agent.language.prompt import CANDIDATES
 from edge_agent.models import find_model, model_names, read_usage

@@ -33,7 +33,7 @@ def build_model(options: argparse.Namespace) -> int:
 
     from edge_agent.factory.adapt import model_file  # noqa: PLC0415
     from edge_agent.factory.build import ADAPTING, STAGES, Build  # noqa: PLC0415
-    from edge_agent.factory.speed import keep_memory, pick_device  # noqa: PLC0415
+    from edge_agent.factory.network.speed import keep_memory, pick_device  # noqa: PLC0415
     from edge_agent.factory.workshop import Workshop  # noqa: PLC0415
 
     name = firmware.name if options.adapt is None else f"{firmware.name}-adapted"

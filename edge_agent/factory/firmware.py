@@ -22,9 +22,9 @@ from edge_agent.core.entity import Text as FreeText
 from edge_agent.core.names import slug
 from edge_agent.core.registry import Changes, Registry
 from edge_agent.errors import ConfigError, FactoryError
-from edge_agent.factory.bank import BANK, Split
-from edge_agent.factory.cases import OWN, load_source
-from edge_agent.factory.data import Line, lines
+from edge_agent.factory.examples.data import Line, lines
+from edge_agent.factory.sentences.bank import BANK, Split
+from edge_agent.factory.sentences.cases import OWN, load_source
 from edge_agent.factory.worlds import Archetypes
 
 OWN_SHARE = 0.3

@@ -6,15 +6,15 @@ A run that was killed goes on from its checkpoint. It does not know what the exa
 from pathlib import Path
 
 from edge_agent.errors import FactoryError
-from edge_agent.factory.bank import Split
-from edge_agent.factory.checkpoint import Checkpoint, load_checkpoint
-from edge_agent.factory.distil import Shares, learn_from, read_layers
-from edge_agent.factory.lora import trained as is_adapter
-from edge_agent.factory.net import Transform
-from edge_agent.factory.rounding import as_exported
-from edge_agent.factory.schedule import Budget, Schedule
+from edge_agent.factory.learn.distil import Shares, learn_from, read_layers
+from edge_agent.factory.learn.schedule import Budget, Schedule
+from edge_agent.factory.learn.training import CHECKPOINT, Objective, Run, Settings, begin_anew
+from edge_agent.factory.network.checkpoint import Checkpoint, load_checkpoint
+from edge_agent.factory.network.lora import trained as is_adapter
+from edge_agent.factory.network.net import Transform
+from edge_agent.factory.network.rounding import as_exported
+from edge_agent.factory.sentences.bank import Split
 from edge_agent.factory.stages import cut_base
-from edge_agent.factory.training import CHECKPOINT, Objective, Run, Settings, begin_anew
 from edge_agent.factory.workshop import PRUNED, Result, Workshop, accuracy, size_of
 
 

@@ -10,27 +10,27 @@ import torch
 
 from edge_agent.core.entity import Risk
 from edge_agent.errors import FactoryError
-from edge_agent.factory.bank import Split
-from edge_agent.factory.base import load_base
-from edge_agent.factory.batches import in_order
-from edge_agent.factory.calibrate import calibrate
-from edge_agent.factory.card import write_card
-from edge_agent.factory.checkpoint import Checkpoint, save_checkpoint
-from edge_agent.factory.data import corpus, pack, write_lines
-from edge_agent.factory.export import Exported, Label, export_model
+from edge_agent.factory.examples.batches import in_order
+from edge_agent.factory.examples.data import corpus, pack, write_lines
+from edge_agent.factory.examples.packed import vocabulary_name
+from edge_agent.factory.examples.vocabulary import TokenVocabulary, choose_vocabulary
 from edge_agent.factory.firmware import bank_digest
-from edge_agent.factory.judge import Judged
-from edge_agent.factory.packed import vocabulary_name
-from edge_agent.factory.processes import spread
-from edge_agent.factory.prune import cut_vocabulary, prune
-from edge_agent.factory.report import summarise
-from edge_agent.factory.score import Engine
-from edge_agent.factory.speed import number_type
-from edge_agent.factory.training import (
+from edge_agent.factory.learn.training import (
     CHECKPOINT,
 )
-from edge_agent.factory.usage import UNCALIBRATED
-from edge_agent.factory.vocabulary import TokenVocabulary, choose_vocabulary
+from edge_agent.factory.measure.calibrate import calibrate
+from edge_agent.factory.measure.card import write_card
+from edge_agent.factory.measure.judge import Judged
+from edge_agent.factory.measure.report import summarise
+from edge_agent.factory.measure.score import Engine
+from edge_agent.factory.measure.usage import UNCALIBRATED
+from edge_agent.factory.network.base import load_base
+from edge_agent.factory.network.checkpoint import Checkpoint, save_checkpoint
+from edge_agent.factory.network.export import Exported, Label, export_model
+from edge_agent.factory.network.prune import cut_vocabulary, prune
+from edge_agent.factory.network.speed import number_type
+from edge_agent.factory.processes import spread
+from edge_agent.factory.sentences.bank import Split
 from edge_agent.factory.workshop import (
     PRUNED,
     SUMMARY,

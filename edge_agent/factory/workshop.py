@@ -14,27 +14,27 @@ import msgspec
 import torch
 
 from edge_agent.errors import FactoryError
-from edge_agent.factory.bank import Split
-from edge_agent.factory.base import base_path
-from edge_agent.factory.batches import in_order
-from edge_agent.factory.cases import World, cases, load_source
-from edge_agent.factory.checkpoint import Checkpoint, load_checkpoint
-from edge_agent.factory.evaluate import Item, judge_case, labels
-from edge_agent.factory.fast import fast_stack
+from edge_agent.factory.examples.batches import in_order
+from edge_agent.factory.examples.packed import Packed
+from edge_agent.factory.examples.vocabulary import TokenVocabulary
 from edge_agent.factory.firmware import Firmware
-from edge_agent.factory.judge import Judged
-from edge_agent.factory.net import Shape, Transform, in_turn
-from edge_agent.factory.packed import Packed
-from edge_agent.factory.recipe import Recipe
-from edge_agent.factory.score import Engine
-from edge_agent.factory.speed import number_type
-from edge_agent.factory.training import (
+from edge_agent.factory.learn.training import (
     CHECKPOINT,
     Machine,
     Score,
     evaluate,
 )
-from edge_agent.factory.vocabulary import TokenVocabulary
+from edge_agent.factory.measure.evaluate import Item, judge_case, labels
+from edge_agent.factory.measure.judge import Judged
+from edge_agent.factory.measure.score import Engine
+from edge_agent.factory.network.base import base_path
+from edge_agent.factory.network.checkpoint import Checkpoint, load_checkpoint
+from edge_agent.factory.network.fast import fast_stack
+from edge_agent.factory.network.net import Shape, Transform, in_turn
+from edge_agent.factory.network.speed import number_type
+from edge_agent.factory.recipe import Recipe
+from edge_agent.factory.sentences.bank import Split
+from edge_agent.factory.sentences.cases import World, cases, load_source
 from edge_agent.language.vocabulary import Vocabulary
 
 TOKENS, PRUNED = "tokens.json", "report.json"

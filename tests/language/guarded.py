@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from edge_agent.core.command import Action, Plan, Step, Target
-from edge_agent.factory.bank import Split
-from edge_agent.factory.cases import WORLDS, Source, cases, load_source
 from edge_agent.factory.compose import Case
+from edge_agent.factory.sentences.bank import Split
+from edge_agent.factory.sentences.cases import WORLDS, Source, cases, load_source
 from edge_agent.language.grammar import compile_grammar, meaning
 from edge_agent.language.guards import is_question
 from edge_agent.language.interpreter import Sentence, doubt_of, slots_of

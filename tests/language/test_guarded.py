@@ -5,8 +5,8 @@ from itertools import islice
 import pytest
 from guarded import Tally, known, tally
 
-from edge_agent.factory.bank import Split
-from edge_agent.factory.cases import load_source
+from edge_agent.factory.sentences.bank import Split
+from edge_agent.factory.sentences.cases import load_source
 
 
 @pytest.fixture(scope="module")

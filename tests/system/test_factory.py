@@ -13,15 +13,15 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from edge_agent.errors import FactoryError, ModelError
-from edge_agent.factory.bank import Split
 from edge_agent.factory.build import ADAPTING, STAGES, Build
-from edge_agent.factory.data import read_lines
-from edge_agent.factory.export import Label, export_model, write_gguf
+from edge_agent.factory.examples.data import read_lines
+from edge_agent.factory.examples.vocabulary import CONTROLS, TokenVocabulary
 from edge_agent.factory.firmware import Firmware
+from edge_agent.factory.measure.usage import UNCALIBRATED
+from edge_agent.factory.network.export import Label, export_model, write_gguf
 from edge_agent.factory.recipe import Recipe
+from edge_agent.factory.sentences.bank import Split
 from edge_agent.factory.stages import cut_base
-from edge_agent.factory.usage import UNCALIBRATED
-from edge_agent.factory.vocabulary import CONTROLS, TokenVocabulary
 from edge_agent.factory.workshop import SUMMARY, Workshop
 from edge_agent.language.prompt import CANDIDATES
 from edge_agent.models import read_usage

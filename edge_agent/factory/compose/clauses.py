@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from edge_agent.core.command import Extreme, Step, Toggle, Wanted
 from edge_agent.core.entity import Choice, Entity, Range
 from edge_agent.core.names import fold
-from edge_agent.factory.bank import Phrasing
 from edge_agent.factory.compose.case import Miss
 from edge_agent.factory.compose.fitting import Repertoire, can, literal
 from edge_agent.factory.compose.framing import Framing
 from edge_agent.factory.compose.pointing import Pointer, placed, put
 from edge_agent.factory.compose.scene import Scene
-from edge_agent.factory.refer import Reference
-from edge_agent.factory.values import likely_amount, likely_number, say_number, say_option
+from edge_agent.factory.sentences.bank import Phrasing
+from edge_agent.factory.sentences.refer import Reference
+from edge_agent.factory.sentences.values import likely_amount, likely_number, say_number, say_option
 from edge_agent.language.numbers import numbers_in
 
 _MOVED = 0.4

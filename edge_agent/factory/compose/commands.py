@@ -15,8 +15,8 @@ from edge_agent.factory.compose.joining import Joining
 from edge_agent.factory.compose.pointing import Pointer
 from edge_agent.factory.compose.resolving import Resolver
 from edge_agent.factory.compose.scene import Scene
-from edge_agent.factory.refer import Reference
-from edge_agent.factory.values import (
+from edge_agent.factory.sentences.refer import Reference
+from edge_agent.factory.sentences.values import (
     say_clock,
     say_duration,
     say_number,

@@ -6,7 +6,6 @@ from random import Random
 from edge_agent.core.entity import Kind
 from edge_agent.core.registry import Registry
 from edge_agent.errors import FactoryError
-from edge_agent.factory.bank import Bank
 from edge_agent.factory.compose.case import Case
 from edge_agent.factory.compose.clauses import Clauses
 from edge_agent.factory.compose.commands import Commands
@@ -18,7 +17,8 @@ from edge_agent.factory.compose.pointing import Pointer
 from edge_agent.factory.compose.questions import Questions
 from edge_agent.factory.compose.resolving import Resolver
 from edge_agent.factory.compose.scene import Scene
-from edge_agent.factory.refer import Synonyms
+from edge_agent.factory.sentences.bank import Bank
+from edge_agent.factory.sentences.refer import Synonyms
 
 
 class Composer:

@@ -10,8 +10,8 @@ from random import Random
 
 from edge_agent.core.classes import CLASS_OF, CLASSES
 from edge_agent.core.entity import Attribute, Capability, Choice, Entity, Kind, Range, Reading, Text
-from edge_agent.factory.bank import Bank, Phrasing
 from edge_agent.factory.compose.case import Miss
+from edge_agent.factory.sentences.bank import Bank, Phrasing
 
 SHADES = (Kind.BLIND, Kind.CURTAIN, Kind.SHUTTER, Kind.SHADE)
 """Kinds that serve the same wish: "the sun is in my eyes"."""

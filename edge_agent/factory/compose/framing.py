@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
 
-from edge_agent.factory.bank import Manner, Phrasing
+from edge_agent.factory.sentences.bank import Manner, Phrasing
 
 _FRAMED = 0.18
 """How many commands that begin with a verb are asked for."""

@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from edge_agent.core.entity import Area, Entity
-from edge_agent.factory.bank import Phrasing
 from edge_agent.factory.compose.case import Miss
 from edge_agent.factory.compose.clauses import Clause, Clauses
 from edge_agent.factory.compose.fitting import Repertoire
 from edge_agent.factory.compose.framing import Framing
 from edge_agent.factory.compose.pointing import Pointer, is_counted
 from edge_agent.factory.compose.scene import Scene
-from edge_agent.factory.refer import Reference, kind_phrases
+from edge_agent.factory.sentences.bank import Phrasing
+from edge_agent.factory.sentences.refer import Reference, kind_phrases
 from edge_agent.language.grammar import MOST_ACTIONS
 
 _COUNTS = ((2, 3, 4), (50, 32, 18))

@@ -8,14 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 
 from edge_agent.core.entity import Attribute, Choice, Entity, Kind, Range
 from edge_agent.core.names import fold
-from edge_agent.factory.bank import Phrasing
 from edge_agent.factory.compose.case import Case, Miss
 from edge_agent.factory.compose.clauses import Clause
 from edge_agent.factory.compose.resolving import Resolver
 from edge_agent.factory.compose.scene import Scene
-from edge_agent.factory.orders import SLOT, Orders
-from edge_agent.factory.refer import Reference
-from edge_agent.factory.values import likely_number, say_number, say_option
+from edge_agent.factory.sentences.bank import Phrasing
+from edge_agent.factory.sentences.orders import SLOT, Orders
+from edge_agent.factory.sentences.refer import Reference
+from edge_agent.factory.sentences.values import likely_number, say_number, say_option
 
 _ORDERED = 0.5
 _TWICE = re.compile(r"\b(\w+) \1\b")

@@ -10,11 +10,11 @@ from random import Random
 
 from edge_agent.core.entity import Area, Attribute, Capability, Entity, Kind
 from edge_agent.core.names import fold
-from edge_agent.factory.bank import Phrasing
 from edge_agent.factory.compose.case import Miss
 from edge_agent.factory.compose.fitting import NAMED_ONLY, SHADES
 from edge_agent.factory.compose.scene import Scene
-from edge_agent.factory.refer import Apart, Reference, kind_phrases
+from edge_agent.factory.sentences.bank import Phrasing
+from edge_agent.factory.sentences.refer import Apart, Reference, kind_phrases
 from edge_agent.language.wording import kind_words
 
 _SEVERAL = frozenset({Kind.LIGHT, Kind.WINDOW, Kind.MIRROR, *SHADES})

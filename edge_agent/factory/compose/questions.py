@@ -10,14 +10,14 @@ from edge_agent.core.classes import CLASS_OF, ThingClass, is_of_air
 from edge_agent.core.command import Ask, Comparison
 from edge_agent.core.entity import Capability, Choice, Entity, Kind, Value
 from edge_agent.core.names import fold
-from edge_agent.factory.bank import Phrasing
 from edge_agent.factory.compose.case import Case, Miss
 from edge_agent.factory.compose.fitting import Repertoire, asked, can_be
 from edge_agent.factory.compose.pointing import Pointed, Pointer
 from edge_agent.factory.compose.resolving import Resolver
 from edge_agent.factory.compose.scene import Scene
-from edge_agent.factory.refer import Reference, kind_phrases
-from edge_agent.factory.values import say_number, say_option, sensor_number
+from edge_agent.factory.sentences.bank import Phrasing
+from edge_agent.factory.sentences.refer import Reference, kind_phrases
+from edge_agent.factory.sentences.values import say_number, say_option, sensor_number
 from edge_agent.language.vocabulary import Candidates
 from edge_agent.language.wording import write_question
 

@@ -11,8 +11,8 @@ from edge_agent.factory.compose.clauses import Clause
 from edge_agent.factory.compose.framing import Framing, is_asked
 from edge_agent.factory.compose.reach import Reach
 from edge_agent.factory.compose.scene import Scene
-from edge_agent.factory.noise import dressed, noisy
-from edge_agent.factory.refer import Reference
+from edge_agent.factory.sentences.noise import dressed, noisy
+from edge_agent.factory.sentences.refer import Reference
 from edge_agent.language.guards import is_conditional, is_exception, is_question
 from edge_agent.language.interpreter import Before, context_of
 from edge_agent.language.prompt import MOST_CHARACTERS

@@ -7,9 +7,9 @@ from random import Random
 
 from edge_agent.core.entity import Area, Entity, Kind
 from edge_agent.core.registry import Registry
-from edge_agent.factory.bank import Manner
 from edge_agent.factory.compose.case import Miss
-from edge_agent.factory.refer import Reference, Referrer, Synonyms
+from edge_agent.factory.sentences.bank import Manner
+from edge_agent.factory.sentences.refer import Reference, Referrer, Synonyms
 
 _IN_CARS = frozenset({Kind.SEAT, Kind.WIPER, Kind.STEERING_WHEEL, Kind.SUNROOF, Kind.TRUNK})
 _IN_CAR = ("here", "in here", "in here", "in the car", "in this car")

@@ -3,7 +3,7 @@
 Knows how things are named and what they can do; not how people talk of them.
 """
 
-from edge_agent.factory.bank import Split
+from edge_agent.factory.sentences.bank import Split
 from edge_agent.factory.worlds.appliance import invent_appliance
 from edge_agent.factory.worlds.archetypes import Archetypes, load_archetypes
 from edge_agent.factory.worlds.car import invent_car

@@ -9,7 +9,7 @@ from random import Random
 from edge_agent.core.entity import Entity
 from edge_agent.core.names import clean_name, fold, slug
 from edge_agent.core.registry import Changes, Registry
-from edge_agent.factory.bank import Split
+from edge_agent.factory.sentences.bank import Split
 from edge_agent.factory.worlds.archetypes import (
     Appliance,
     Archetypes,

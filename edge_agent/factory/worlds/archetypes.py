@@ -18,8 +18,8 @@ from edge_agent.core.entity import Entity
 from edge_agent.core.names import clean_name, fold
 from edge_agent.devices.homeassistant import HomeAssistant
 from edge_agent.errors import FactoryError
-from edge_agent.factory.bank import Split
-from edge_agent.factory.reading import read_bank
+from edge_agent.factory.sentences.bank import Split
+from edge_agent.factory.sentences.reading import read_bank
 from edge_agent.factory.worlds.names import split_of_name
 
 EDITIONS: Final = 24

@@ -15,7 +15,7 @@ from edge_agent.core.registry import Registry
 from edge_agent.devices.vss import Vss
 from edge_agent.devices.vss_signals import Signal
 from edge_agent.errors import FactoryError
-from edge_agent.factory.bank import Split
+from edge_agent.factory.sentences.bank import Split
 from edge_agent.factory.worlds.archetypes import Archetypes, Signals
 from edge_agent.factory.worlds.names import NameBank, split_of_name
 

@@ -11,7 +11,7 @@ from random import Random
 from edge_agent.core.entity import Entity, Group, Kind
 from edge_agent.core.names import clean_name, fold, slug
 from edge_agent.core.registry import Changes, Registry
-from edge_agent.factory.bank import Split
+from edge_agent.factory.sentences.bank import Split
 from edge_agent.factory.worlds.archetypes import Archetype, Archetypes, Part
 from edge_agent.factory.worlds.names import NameBank
 from edge_agent.factory.worlds.naming import Namer, manner_of

@@ -14,8 +14,8 @@ import msgspec
 
 from edge_agent.core.names import clean_name, fold
 from edge_agent.errors import FactoryError
-from edge_agent.factory.bank import Split
-from edge_agent.factory.reading import read_bank
+from edge_agent.factory.sentences.bank import Split
+from edge_agent.factory.sentences.reading import read_bank
 
 _NOVEL = 0.6
 """How often a part of a name in a held-out home is one that training never sees."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from random import Random
 
 from edge_agent.core.names import clean_name, fold
-from edge_agent.factory.bank import Split
+from edge_agent.factory.sentences.bank import Split
 from edge_agent.factory.worlds.names import NameBank, Thing, split_of_name
 
 _TRIES = 8

@@ -8,7 +8,7 @@ import pytest
 
 from edge_agent.core.entity import Kind
 from edge_agent.errors import FactoryError
-from edge_agent.factory.bank import (
+from edge_agent.factory.sentences.bank import (
     PLACES,
     STYLES,
     Bank,
@@ -18,15 +18,15 @@ from edge_agent.factory.bank import (
     load_phrasings,
     split_of,
 )
-from edge_agent.factory.cases import load_source
+from edge_agent.factory.sentences.cases import load_source
 
 MANNER = {
     **{
         name: ["so"]
         for name in (
             "lead_in lead_in_request tail filler join correct cancel all everything except delay at"
-            " for asks_plain asks asks_ing asks_state asks_tail address assistant talk here in_house"
-            " in_car every both join_plain verbs"
+            " for asks_plain asks asks_ing asks_state asks_tail address assistant talk here"
+            " in_house in_car every both join_plain verbs"
         ).split()
     },
     "if": [{"if": "power>{number}", "of": ["sensor"], "say": ["if {target} uses {number} watts"]}],

@@ -13,10 +13,10 @@ torch = pytest.importorskip("torch")
 
 from edge_agent.errors import FactoryError
 from edge_agent.factory.build import STAGES, Build, Stage, read_record
-from edge_agent.factory.cases import OWN
 from edge_agent.factory.firmware import Firmware, read_devices
 from edge_agent.factory.processes import spread
 from edge_agent.factory.recipe import FULL, QUICK, Recipe
+from edge_agent.factory.sentences.cases import OWN
 from edge_agent.factory.workshop import SUMMARY, Result, Workshop, write_json
 
 CONFIGS = Path(__file__).parents[3] / "firmware_configs"

@@ -5,12 +5,12 @@ import pytest
 
 from edge_agent.core.entity import Risk
 from edge_agent.errors import FactoryError
-from edge_agent.factory.card import Made, table, write_card
-from edge_agent.factory.export import Label, export_model
-from edge_agent.factory.judge import Judged, Sort
-from edge_agent.factory.plots import draw
-from edge_agent.factory.report import summarise
-from edge_agent.factory.vocabulary import CONTROLS, TokenVocabulary
+from edge_agent.factory.examples.vocabulary import CONTROLS, TokenVocabulary
+from edge_agent.factory.measure.card import Made, table, write_card
+from edge_agent.factory.measure.judge import Judged, Sort
+from edge_agent.factory.measure.plots import draw
+from edge_agent.factory.measure.report import summarise
+from edge_agent.factory.network.export import Label, export_model
 from edge_agent.language.interpreter import Calibration
 from edge_agent.slm.llama import LlamaConfig
 from edge_agent.slm.tokenizer import byte_letters

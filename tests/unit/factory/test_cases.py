@@ -13,9 +13,9 @@ from edge_agent.core.command import Plan, Query, Refusal
 from edge_agent.core.names import fold
 from edge_agent.core.registry import Registry
 from edge_agent.errors import FactoryError
-from edge_agent.factory.bank import BANK, Bank, Split
-from edge_agent.factory.cases import OWN, WORLDS, Source, World, cases, load_source
 from edge_agent.factory.compose import Case
+from edge_agent.factory.sentences.bank import BANK, Bank, Split
+from edge_agent.factory.sentences.cases import OWN, WORLDS, Source, World, cases, load_source
 from edge_agent.factory.worlds.names import split_of_name
 from edge_agent.language.grammar import MOST_ACTIONS, compile_grammar, meaning
 from edge_agent.language.guards import is_question

@@ -10,10 +10,10 @@ from edge_agent.core.entity import Kind
 from edge_agent.core.names import fold
 from edge_agent.core.registry import Registry
 from edge_agent.errors import FactoryError
-from edge_agent.factory.bank import Split
-from edge_agent.factory.cases import MIX, load_source
 from edge_agent.factory.compose import Case, Composer, Miss
 from edge_agent.factory.compose.reach import Reach
+from edge_agent.factory.sentences.bank import Split
+from edge_agent.factory.sentences.cases import MIX, load_source
 from edge_agent.language.grammar import MOST_ACTIONS
 from edge_agent.language.guards import is_conditional, is_question
 from edge_agent.language.numbers import numbers_in

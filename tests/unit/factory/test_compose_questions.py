@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from edge_agent.factory.bank import Split
-from edge_agent.factory.cases import cases, load_source
 from edge_agent.factory.compose import Case
+from edge_agent.factory.sentences.bank import Split
+from edge_agent.factory.sentences.cases import cases, load_source
 
 
 def made(sort: str, count: int, seed: int) -> Iterator[Case]:

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.errors import FactoryError
-from edge_agent.factory.bank import Split
-from edge_agent.factory.data import (
+from edge_agent.factory.examples.data import (
     Line,
     Packer,
     corpus,
@@ -21,8 +20,9 @@ from edge_agent.factory.data import (
     read_lines,
     write_lines,
 )
-from edge_agent.factory.packed import Packed, vocabulary_name
-from edge_agent.factory.vocabulary import CONTROLS, TokenVocabulary
+from edge_agent.factory.examples.packed import Packed, vocabulary_name
+from edge_agent.factory.examples.vocabulary import CONTROLS, TokenVocabulary
+from edge_agent.factory.sentences.bank import Split
 from edge_agent.language.prompt import CANDIDATES, Context, Mark
 from edge_agent.slm.tokenizer import byte_letters
 
@@ -86,7 +86,7 @@ def test_lines_are_the_same_for_the_same_seed_and_come_back_from_disk(tmp_path: 
 def test_another_process_makes_the_same_lines() -> None:
     """Sets of strings have another order in every process; nothing may hang on it."""
     script = (
-        "from edge_agent.factory.data import Split, lines\n"
+        "from edge_agent.factory.examples.data import Split, lines\n"
         "for line in lines(Split.TEST, 3, 40): print(line)"
     )
 

@@ -13,7 +13,8 @@ from edge_agent.core.command import Refusal
 from edge_agent.core.entity import Risk
 from edge_agent.core.registry import Registry
 from edge_agent.errors import FactoryError
-from edge_agent.factory.calibrate import (
+from edge_agent.factory.examples.vocabulary import CONTROLS, TokenVocabulary
+from edge_agent.factory.measure.calibrate import (
     ACTED_AT_LEAST,
     LIMITS,
     Share,
@@ -22,12 +23,19 @@ from edge_agent.factory.calibrate import (
     fit,
     reliability,
 )
-from edge_agent.factory.daemon import DaemonEngine
-from edge_agent.factory.export import Label, export_model
-from edge_agent.factory.judge import Judged, Sort, Verdict, confidence, judge, meant_by, verdict
-from edge_agent.factory.report import summarise, text_of
-from edge_agent.factory.score import Engine
-from edge_agent.factory.vocabulary import CONTROLS, TokenVocabulary
+from edge_agent.factory.measure.daemon import DaemonEngine
+from edge_agent.factory.measure.judge import (
+    Judged,
+    Sort,
+    Verdict,
+    confidence,
+    judge,
+    meant_by,
+    verdict,
+)
+from edge_agent.factory.measure.report import summarise, text_of
+from edge_agent.factory.measure.score import Engine
+from edge_agent.factory.network.export import Label, export_model
 from edge_agent.language.interpreter import Calibration, Interpreter
 from edge_agent.language.prompt import EXAMPLES
 from edge_agent.language.vocabulary import Vocabulary

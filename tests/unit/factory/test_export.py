@@ -14,8 +14,8 @@ from edge_agent.config import Config, ModelConfig
 from edge_agent.core.entity import Risk
 from edge_agent.core.registry import Registry
 from edge_agent.errors import FactoryError, ModelError
-from edge_agent.factory.export import Label, export_model, main
-from edge_agent.factory.vocabulary import CONTROLS, TokenVocabulary
+from edge_agent.factory.examples.vocabulary import CONTROLS, TokenVocabulary
+from edge_agent.factory.network.export import Label, export_model, main
 from edge_agent.language.grammar import VERSION
 from edge_agent.language.interpreter import Calibration
 from edge_agent.language.prompt import CANDIDATES
@@ -125,7 +125,7 @@ def test_the_daemon_computes_what_the_network_that_was_trained_computes(
     file: Path, model: Model, shape: LlamaConfig
 ) -> None:
     torch = pytest.importorskip("torch")
-    net = pytest.importorskip("edge_agent.factory.net")
+    net = pytest.importorskip("edge_agent.factory.network.net")
     prompt = model.tokenizer.encode("turn on the light")
     count = len(prompt)
     found = model.network.step(prompt, range(count), np.tri(count, dtype=bool), 0, range(count))
@@ -226,7 +226,7 @@ def test_a_checkpoint_becomes_a_model_that_may_be_shipped(
     tmp_path, shape, weights, vocabulary, file, capsys
 ) -> None:
     torch = pytest.importorskip("torch")
-    checkpoint = pytest.importorskip("edge_agent.factory.checkpoint")
+    checkpoint = pytest.importorskip("edge_agent.factory.network.checkpoint")
     state = {name: torch.from_numpy(values) for name, values in weights.items()}
     checkpoint.save_checkpoint(tmp_path / "run.pt", checkpoint.Checkpoint(shape, state))
     vocabulary.save(tmp_path / "vocabulary.json")

@@ -1,8 +1,8 @@
 """Which phrasings are said of which things."""
 
 from edge_agent.core.entity import ON_OFF, Attribute, Capability, Entity, Kind, Range
-from edge_agent.factory.bank import Phrasing
 from edge_agent.factory.compose.fitting import can
+from edge_agent.factory.sentences.bank import Phrasing
 
 SPEED = Capability(Attribute.SPEED, Range(0, 100, 1, "%"), settable=True)
 POWER = Capability(Attribute.POWER, ON_OFF, settable=True)

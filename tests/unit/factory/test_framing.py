@@ -5,9 +5,9 @@ from random import Random
 import pytest
 
 from edge_agent.core.entity import Kind
-from edge_agent.factory.bank import Manner, Phrasing
-from edge_agent.factory.cases import load_source
 from edge_agent.factory.compose.framing import Framing, is_asked
+from edge_agent.factory.sentences.bank import Manner, Phrasing
+from edge_agent.factory.sentences.cases import load_source
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,10 @@ import pytest
 from edge_agent.core.command import Action, Ask, Plan, Query, Refusal
 from edge_agent.core.entity import Kind, Risk
 from edge_agent.errors import FactoryError
-from edge_agent.factory.intents import Examiner, summarise_intents, text_of_intents
-from edge_agent.factory.intents_expect import Spoken, expect, sentences
-from edge_agent.factory.intents_home import build_home, read_fixtures
-from edge_agent.factory.judge import Judged
+from edge_agent.factory.measure.intents import Examiner, summarise_intents, text_of_intents
+from edge_agent.factory.measure.intents_expect import Spoken, expect, sentences
+from edge_agent.factory.measure.intents_home import build_home, read_fixtures
+from edge_agent.factory.measure.judge import Judged
 from edge_agent.language.interpreter import Calibration, Interpreter
 from edge_agent.language.prompt import EXAMPLES
 

@@ -7,9 +7,9 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from edge_agent.errors import FactoryError
-from edge_agent.factory.base import base_path, continue_text, load_base
-from edge_agent.factory.fast import fast_stack
-from edge_agent.factory.net import Shape, forward, in_turn, ready
+from edge_agent.factory.network.base import base_path, continue_text, load_base
+from edge_agent.factory.network.fast import fast_stack
+from edge_agent.factory.network.net import Shape, forward, in_turn, ready
 from edge_agent.slm.tokenizer import Tokenizer
 
 SHAPE = Shape(3, 96, 64, 3, 1, 50, 128, 1e4, 1e-5)

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.factory.bank import Manner
-from edge_agent.factory.cases import load_source
-from edge_agent.factory.noise import dressed, noisy
+from edge_agent.factory.sentences.bank import Manner
+from edge_agent.factory.sentences.cases import load_source
+from edge_agent.factory.sentences.noise import dressed, noisy
 from edge_agent.language.numbers import numbers_in
 
 SAID = [

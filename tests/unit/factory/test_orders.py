@@ -8,10 +8,10 @@ import pytest
 from edge_agent.core.entity import Attribute, Capability, Choice, Entity, Kind, Range
 from edge_agent.core.registry import Changes, Registry
 from edge_agent.errors import FactoryError
-from edge_agent.factory.bank import Split
-from edge_agent.factory.cases import load_source
 from edge_agent.factory.compose import Case, Composer, Miss
-from edge_agent.factory.orders import load_orders
+from edge_agent.factory.sentences.bank import Split
+from edge_agent.factory.sentences.cases import load_source
+from edge_agent.factory.sentences.orders import load_orders
 
 MENU = {
     "drink": ("latte", "mocha"),

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_agent.errors import FactoryError
-from edge_agent.factory.batches import collate, plan
-from edge_agent.factory.packed import Packed, PackedWriter
+from edge_agent.factory.examples.batches import collate, plan
+from edge_agent.factory.examples.packed import Packed, PackedWriter
 
 EXAMPLES = [([1, 2, 3], [4, 5]), ([6], [7]), ([8, 9], [10, 11, 12])]
 

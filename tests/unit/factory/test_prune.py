@@ -7,10 +7,10 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from edge_agent.errors import FactoryError
-from edge_agent.factory.batches import in_order
-from edge_agent.factory.net import Shape, forward, ready
-from edge_agent.factory.packed import Packed, PackedWriter
-from edge_agent.factory.prune import (
+from edge_agent.factory.examples.batches import in_order
+from edge_agent.factory.examples.packed import Packed, PackedWriter
+from edge_agent.factory.network.net import Shape, forward, ready
+from edge_agent.factory.network.prune import (
     EMBEDDING,
     choose_layers,
     cut_layers,

@@ -7,7 +7,7 @@ import pytest
 from edge_agent.core.entity import Area, Entity, Kind
 from edge_agent.core.names import fold
 from edge_agent.core.registry import Changes, Registry
-from edge_agent.factory.refer import Reference, Referrer, Synonyms, kind_phrases
+from edge_agent.factory.sentences.refer import Reference, Referrer, Synonyms, kind_phrases
 
 SYNONYMS = Synonyms(
     {Kind.LIGHT: ("lamp", "illumination"), Kind.LOCK: ("latch",)},

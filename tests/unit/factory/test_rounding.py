@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from edge_agent.factory.quantise import encode_q4_0, encode_q8_0
-from edge_agent.factory.rounding import as_exported, fake_q4_0, fake_q8_0
+from edge_agent.factory.network.quantise import encode_q4_0, encode_q8_0
+from edge_agent.factory.network.rounding import as_exported, fake_q4_0, fake_q8_0
 from edge_agent.slm.gguf import GgmlType, GgufTensor
 from edge_agent.slm.llama import float_rows
 

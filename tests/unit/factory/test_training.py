@@ -11,20 +11,12 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from edge_agent.errors import FactoryError
-from edge_agent.factory import lora
-from edge_agent.factory.batches import in_order
-from edge_agent.factory.checkpoint import (
-    Checkpoint,
-    load_checkpoint,
-    save_checkpoint,
-)
-from edge_agent.factory.distil import Shares, feature, learn_from, response
-from edge_agent.factory.net import Shape, in_turn
-from edge_agent.factory.packed import Packed, PackedWriter
-from edge_agent.factory.rounding import as_exported
-from edge_agent.factory.schedule import Budget, Schedule
-from edge_agent.factory.train import main, starting_point
-from edge_agent.factory.training import (
+from edge_agent.factory.examples.batches import in_order
+from edge_agent.factory.examples.packed import Packed, PackedWriter
+from edge_agent.factory.learn.distil import Shares, feature, learn_from, response
+from edge_agent.factory.learn.schedule import Budget, Schedule
+from edge_agent.factory.learn.train import main, starting_point
+from edge_agent.factory.learn.training import (
     CHECKPOINT,
     LOG,
     Machine,
@@ -33,6 +25,14 @@ from edge_agent.factory.training import (
     begin_anew,
     evaluate,
 )
+from edge_agent.factory.network import lora
+from edge_agent.factory.network.checkpoint import (
+    Checkpoint,
+    load_checkpoint,
+    save_checkpoint,
+)
+from edge_agent.factory.network.net import Shape, in_turn
+from edge_agent.factory.network.rounding import as_exported
 
 SHAPE = Shape(2, 64, 64, 2, 1, 24, 64, 1e4, 1e-5)
 MACHINE = Machine(torch.device("cpu"), torch.float32)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.core.entity import ON_OFF, Attribute, Capability, Choice, Range, Reading
-from edge_agent.factory.values import (
+from edge_agent.factory.sentences.values import (
     in_words,
     likely_amount,
     likely_number,

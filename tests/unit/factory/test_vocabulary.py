@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.errors import FactoryError, ModelError
-from edge_agent.factory.vocabulary import CONTROLS, TokenVocabulary, choose_vocabulary
+from edge_agent.factory.examples.vocabulary import CONTROLS, TokenVocabulary, choose_vocabulary
 from edge_agent.language.prompt import Mark
 from edge_agent.slm.gguf import open_gguf
 from edge_agent.slm.tokenizer import Tokenizer, byte_letters

@@ -35,7 +35,7 @@ def open_reader(
         ModelError: The file is damaged.
     """
     if engine == "daemon":
-        from edge_agent.factory.daemon import DaemonEngine  # noqa: PLC0415 - it loads tinygrad
+        from edge_agent.factory.measure.daemon import DaemonEngine  # noqa: PLC0415 - it loads tinygrad
 
         return DaemonEngine.load(path)
     if engine != "torch":
@@ -47,8 +47,8 @@ def open_reader(
             "the engine torch needs PyTorch: `pip install edge-agent[factory]`; "
             "--engine daemon works without it, slowly"
         ) from error
-    from edge_agent.factory.score import Engine  # noqa: PLC0415
-    from edge_agent.factory.speed import keep_memory, pick_device  # noqa: PLC0415
+    from edge_agent.factory.measure.score import Engine  # noqa: PLC0415
+    from edge_agent.factory.network.speed import keep_memory, pick_device  # noqa: PLC0415
 
     keep_memory()
     if threads is not None:

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from edge_agent.errors import FactoryError
-from edge_agent.factory.checkpoint import Checkpoint
-from edge_agent.factory.net import Shape, Weights
+from edge_agent.factory.network.checkpoint import Checkpoint
+from edge_agent.factory.network.net import Shape, Weights
 
 _DOWN, _UP = ".lora_a", ".lora_b"
 _SCALE = "lora_scale"

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from edge_agent.factory.packed import Packed
+from edge_agent.factory.examples.packed import Packed
 
 _CHUNK = 32  # batches that are sorted by length together
 

@@ -1,4 +1,4 @@
-"""`python -m edge_agent.factory.train`: trains from a command line.
+"""`python -m edge_agent.factory.learn.train`: trains from a command line.
 
 It knows arguments and files; the training itself is in `training`.
 """
@@ -11,16 +11,16 @@ from pathlib import Path
 import torch
 
 from edge_agent.errors import EdgeAgentError, FactoryError
-from edge_agent.factory import lora
-from edge_agent.factory.checkpoint import Checkpoint, load_checkpoint
-from edge_agent.factory.distil import Distillation, Shares, learn_from, read_layers
-from edge_agent.factory.fast import fast_stack
-from edge_agent.factory.net import Shape, Transform, in_turn
-from edge_agent.factory.packed import Packed
-from edge_agent.factory.rounding import as_exported
-from edge_agent.factory.schedule import Budget, Schedule
-from edge_agent.factory.speed import keep_memory, number_type, pick_device
-from edge_agent.factory.training import CHECKPOINT, Machine, Run, Settings, begin_anew
+from edge_agent.factory.examples.packed import Packed
+from edge_agent.factory.learn.distil import Distillation, Shares, learn_from, read_layers
+from edge_agent.factory.learn.schedule import Budget, Schedule
+from edge_agent.factory.learn.training import CHECKPOINT, Machine, Run, Settings, begin_anew
+from edge_agent.factory.network import lora
+from edge_agent.factory.network.checkpoint import Checkpoint, load_checkpoint
+from edge_agent.factory.network.fast import fast_stack
+from edge_agent.factory.network.net import Shape, Transform, in_turn
+from edge_agent.factory.network.rounding import as_exported
+from edge_agent.factory.network.speed import keep_memory, number_type, pick_device
 
 
 def starting_point(out: Path, init: Path | None) -> Checkpoint:

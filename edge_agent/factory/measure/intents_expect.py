@@ -28,7 +28,7 @@ from edge_agent.core.entity import Attribute, Choice, Value
 from edge_agent.core.names import fold
 from edge_agent.core.registry import Registry
 from edge_agent.errors import FactoryError
-from edge_agent.factory.intents_home import FIXTURES, Home, Thing, build_home, read_fixtures
+from edge_agent.factory.measure.intents_home import FIXTURES, Home, Thing, build_home, read_fixtures
 from edge_agent.language.guards import plain
 
 UNSUPPORTED: Mapping[str, str] = MappingProxyType(

@@ -15,13 +15,13 @@ from pathlib import Path
 
 from edge_agent.core.command import Meaning
 from edge_agent.errors import FactoryError
-from edge_agent.factory.bank import Split
-from edge_agent.factory.calibrate import calibrate
-from edge_agent.factory.cases import MIX, WORLDS, Source, cases, load_source
 from edge_agent.factory.compose import Case
-from edge_agent.factory.judge import Judged, judge, meant_by
-from edge_agent.factory.reader import Reader, open_reader
-from edge_agent.factory.report import Report, failures, summarise, text_of
+from edge_agent.factory.measure.calibrate import calibrate
+from edge_agent.factory.measure.judge import Judged, judge, meant_by
+from edge_agent.factory.measure.reader import Reader, open_reader
+from edge_agent.factory.measure.report import Report, failures, summarise, text_of
+from edge_agent.factory.sentences.bank import Split
+from edge_agent.factory.sentences.cases import MIX, WORLDS, Source, cases, load_source
 from edge_agent.language.interpreter import Interpreter
 from edge_agent.language.vocabulary import Vocabulary
 from edge_agent.models import calibration_json
@@ -146,7 +146,7 @@ def eval_model(options: argparse.Namespace) -> int:
         path, options.engine, vocabulary=options.vocabulary, threads=options.threads
     )
     if options.intents is not None:
-        from edge_agent.factory.intents import score_intents, text_of_intents  # noqa: PLC0415
+        from edge_agent.factory.measure.intents import score_intents, text_of_intents  # noqa: PLC0415
 
         judged, report = score_intents(reader, options.intents)
         _tell(report, text_of_intents, judged, options)
@@ -174,7 +174,7 @@ def eval_model(options: argparse.Namespace) -> int:
     seconds = time.monotonic() - started
     report = summarise(judged, calibration, name=reader.name, seed=options.seed, seconds=seconds)
     if options.card is not None:
-        from edge_agent.factory.card import write_card  # noqa: PLC0415
+        from edge_agent.factory.measure.card import write_card  # noqa: PLC0415
 
         write_card(options.card, path, report, options.stages)
     _tell(report, text_of, judged, options)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from edge_agent.core.entity import Risk
 from edge_agent.errors import FactoryError
-from edge_agent.factory.judge import Judged, Sort, Verdict, confidence, verdict
+from edge_agent.factory.measure.judge import Judged, Sort, Verdict, confidence, verdict
 from edge_agent.language.interpreter import Calibration
 
 Floats = NDArray[np.float64]

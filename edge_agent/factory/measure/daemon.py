@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Self, TypeVar
 
-from edge_agent.factory.usage import usage_of
+from edge_agent.factory.measure.usage import usage_of
 from edge_agent.language.interpreter import Interpreter
 from edge_agent.models import Usage
 from edge_agent.service.tokens import TokenModel

@@ -10,11 +10,11 @@ from typing import Any
 
 from edge_agent.core.command import Action, Meaning, Plan, Query, Refusal
 from edge_agent.core.entity import Area, Risk
-from edge_agent.factory.intents_expect import Spoken, expect, sentences
-from edge_agent.factory.intents_home import Home
-from edge_agent.factory.judge import Judged, Sort, judge, same, verdict
-from edge_agent.factory.reader import Reader
-from edge_agent.factory.report import Report, grouped, percent, share, verdicts
+from edge_agent.factory.measure.intents_expect import Spoken, expect, sentences
+from edge_agent.factory.measure.intents_home import Home
+from edge_agent.factory.measure.judge import Judged, Sort, judge, same, verdict
+from edge_agent.factory.measure.reader import Reader
+from edge_agent.factory.measure.report import Report, grouped, percent, share, verdicts
 from edge_agent.language.grammar import Node
 from edge_agent.language.guards import is_stop
 from edge_agent.language.interpreter import Calibration, Interpreter

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from edge_agent.errors import FactoryError
-from edge_agent.factory.net import Shape
+from edge_agent.factory.network.net import Shape
 
 _KEYS = frozenset("shape weights optimiser step tokens seed meta".split())
 

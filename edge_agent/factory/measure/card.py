@@ -14,9 +14,9 @@ import yaml
 
 from edge_agent.core.entity import Risk
 from edge_agent.errors import FactoryError
-from edge_agent.factory.bank import BANK, Split, load_bank
-from edge_agent.factory.plots import draw
-from edge_agent.factory.report import percent
+from edge_agent.factory.measure.plots import draw
+from edge_agent.factory.measure.report import percent
+from edge_agent.factory.sentences.bank import BANK, Split, load_bank
 from edge_agent.slm.gguf import open_gguf, sha256_file
 from edge_agent.slm.llama import LlamaConfig
 

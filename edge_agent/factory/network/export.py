@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.errors import EdgeAgentError, FactoryError
-from edge_agent.factory.quantise import encode_q4_0, encode_q8_0
-from edge_agent.factory.vocabulary import TokenVocabulary
+from edge_agent.factory.examples.vocabulary import TokenVocabulary
+from edge_agent.factory.network.quantise import encode_q4_0, encode_q8_0
 from edge_agent.language.grammar import VERSION
 from edge_agent.language.interpreter import Calibration
 from edge_agent.language.prompt import CANDIDATES, prompt_format
@@ -266,7 +266,7 @@ def _value(key: str, value: Value) -> bytes:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Export a checkpoint from the command line; 0 where the file was written."""
     parser = argparse.ArgumentParser(
-        prog="python -m edge_agent.factory.export",
+        prog="python -m edge_agent.factory.network.export",
         description="Write a checkpoint as a GGUF file for the daemon.",
     )
     parser.add_argument("checkpoint", type=Path)
@@ -290,7 +290,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _export_checkpoint(options: argparse.Namespace) -> Exported:
-    from edge_agent.factory.checkpoint import load_checkpoint  # noqa: PLC0415 - it loads torch
+    from edge_agent.factory.network.checkpoint import load_checkpoint  # noqa: PLC0415 - it loads torch
 
     try:
         calibration = read_calibration(options.calibration.read_bytes())

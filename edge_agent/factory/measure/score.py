@@ -16,12 +16,12 @@ import torch
 from numpy.typing import NDArray
 
 from edge_agent.errors import FactoryError, ModelError
-from edge_agent.factory.base import load_base
-from edge_agent.factory.checkpoint import load_checkpoint
-from edge_agent.factory.net import Shape, Weights
-from edge_agent.factory.slots import Feed, Network
-from edge_agent.factory.usage import UNCALIBRATED, usage_of
-from edge_agent.factory.vocabulary import TokenVocabulary
+from edge_agent.factory.examples.vocabulary import TokenVocabulary
+from edge_agent.factory.measure.usage import UNCALIBRATED, usage_of
+from edge_agent.factory.network.base import load_base
+from edge_agent.factory.network.checkpoint import load_checkpoint
+from edge_agent.factory.network.net import Shape, Weights
+from edge_agent.factory.network.slots import Feed, Network
 from edge_agent.language.interpreter import Interpreter
 from edge_agent.language.prompt import CANDIDATES
 from edge_agent.models import Usage

@@ -12,7 +12,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from edge_agent.factory.net import Ready, Shape, Weights, neurons, ready, rms_norm, rotary, rotate
+from edge_agent.factory.network.net import (
+    Ready,
+    Shape,
+    Weights,
+    neurons,
+    ready,
+    rms_norm,
+    rotary,
+    rotate,
+)
 
 _SLOTS = 1024
 

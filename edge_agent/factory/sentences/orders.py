@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from edge_agent.errors import FactoryError
-from edge_agent.factory.reading import read_bank
+from edge_agent.factory.sentences.reading import read_bank
 
 SLOT = re.compile(r"\{(\w+)\}")
 

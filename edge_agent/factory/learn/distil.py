@@ -14,9 +14,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from edge_agent.errors import FactoryError
-from edge_agent.factory.batches import Batch
-from edge_agent.factory.checkpoint import Checkpoint
-from edge_agent.factory.net import Forward, Ready, Shape, Stack, forward, ready
+from edge_agent.factory.examples.batches import Batch
+from edge_agent.factory.network.checkpoint import Checkpoint
+from edge_agent.factory.network.net import Forward, Ready, Shape, Stack, forward, ready
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from edge_agent.factory.net import Weights
-from edge_agent.factory.quantise import TINIEST
+from edge_agent.factory.network.net import Weights
+from edge_agent.factory.network.quantise import TINIEST
 from edge_agent.slm.llama import BLOCK
 
 EMBEDDING = "token_embd.weight"

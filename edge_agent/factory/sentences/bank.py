@@ -16,10 +16,10 @@ import msgspec
 
 from edge_agent.core.entity import Kind
 from edge_agent.errors import FactoryError
-from edge_agent.factory.orders import Orders, load_orders
-from edge_agent.factory.reading import read_bank
+from edge_agent.factory.sentences.orders import Orders, load_orders
+from edge_agent.factory.sentences.reading import read_bank
 
-BANK = Path(__file__).parent / "bank"
+BANK = Path(__file__).parents[1] / "bank"
 """The bank that is shipped."""
 
 STYLES = ("direct", "elliptical", "polite", "indirect", "sloppy", "question")

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from edge_agent.core.entity import Risk
-from edge_agent.factory.calibrate import Share, calibration_error, reliability
-from edge_agent.factory.judge import Judged, Sort, Verdict, verdict
+from edge_agent.factory.measure.calibrate import Share, calibration_error, reliability
+from edge_agent.factory.measure.judge import Judged, Sort, Verdict, verdict
 from edge_agent.language.interpreter import Calibration
 
 Report: TypeAlias = dict[str, Any]

@@ -17,13 +17,22 @@ from torch import Tensor
 from torch.nn import functional
 
 from edge_agent.errors import EdgeAgentError, FactoryError
-from edge_agent.factory.base import base_path, load_base
-from edge_agent.factory.batches import Batch, in_order
-from edge_agent.factory.checkpoint import Checkpoint, save_checkpoint
-from edge_agent.factory.net import Block, Heads, Shape, forward, in_turn, mix, neurons, ready
-from edge_agent.factory.packed import Packed, vocabulary_name
-from edge_agent.factory.speed import keep_memory, number_type, pick_device
-from edge_agent.factory.vocabulary import TokenVocabulary
+from edge_agent.factory.examples.batches import Batch, in_order
+from edge_agent.factory.examples.packed import Packed, vocabulary_name
+from edge_agent.factory.examples.vocabulary import TokenVocabulary
+from edge_agent.factory.network.base import base_path, load_base
+from edge_agent.factory.network.checkpoint import Checkpoint, save_checkpoint
+from edge_agent.factory.network.net import (
+    Block,
+    Heads,
+    Shape,
+    forward,
+    in_turn,
+    mix,
+    neurons,
+    ready,
+)
+from edge_agent.factory.network.speed import keep_memory, number_type, pick_device
 from edge_agent.slm.llama import BLOCK
 
 Weights = dict[str, Tensor]

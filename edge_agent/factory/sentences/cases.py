@@ -15,10 +15,10 @@ from edge_agent.core.entity import Kind
 from edge_agent.core.names import fold
 from edge_agent.core.registry import Registry
 from edge_agent.errors import FactoryError
-from edge_agent.factory.bank import BANK, Bank, Some, Split, load_bank
 from edge_agent.factory.compose import Case, Composer, Miss
-from edge_agent.factory.reading import read_bank
-from edge_agent.factory.refer import Synonyms
+from edge_agent.factory.sentences.bank import BANK, Bank, Some, Split, load_bank
+from edge_agent.factory.sentences.reading import read_bank
+from edge_agent.factory.sentences.refer import Synonyms
 from edge_agent.factory.worlds import (
     Archetypes,
     NameBank,

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from edge_agent.factory.net import Block, Heads, Shape, Stack
+from edge_agent.factory.network.net import Block, Heads, Shape, Stack
 
 _SOURCE = Path(__file__).with_name("kernels.c")
 _FLAGS = "-O3 -march=native -ffp-contract=fast -fopenmp -shared -fPIC".split()

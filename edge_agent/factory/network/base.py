@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from edge_agent.errors import FactoryError
-from edge_agent.factory.net import Shape, forward, ready
+from edge_agent.factory.network.net import Shape, forward, ready
 from edge_agent.slm.gguf import GgufFile, open_gguf
 from edge_agent.slm.llama import check_tensors, float_rows
 

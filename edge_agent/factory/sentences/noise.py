@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from random import Random
 
-from edge_agent.factory.bank import Manner
+from edge_agent.factory.sentences.bank import Manner
 from edge_agent.language.numbers import numbers_in
 
 _KEYS = {"a": "sq", "e": "wr", "i": "uo", "o": "ip", "t": "ry", "n": "bm", "s": "ad", "l": "k"}

@@ -16,11 +16,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from edge_agent.errors import FactoryError
-from edge_agent.factory.batches import Batch, endless, in_order
-from edge_agent.factory.checkpoint import Checkpoint, save_checkpoint
-from edge_agent.factory.net import Forward, Stack, Transform, forward, in_turn, ready
-from edge_agent.factory.packed import Packed
-from edge_agent.factory.schedule import Budget, Schedule
+from edge_agent.factory.examples.batches import Batch, endless, in_order
+from edge_agent.factory.examples.packed import Packed
+from edge_agent.factory.learn.schedule import Budget, Schedule
+from edge_agent.factory.network.checkpoint import Checkpoint, save_checkpoint
+from edge_agent.factory.network.net import Forward, Stack, Transform, forward, in_turn, ready
 
 CHECKPOINT, LOG = "checkpoint.pt", "log.jsonl"
 _RUN = frozenset("minutes first examples epoch position data finished ema".split())

@@ -12,11 +12,11 @@ import msgspec
 
 from edge_agent.core.registry import Registry
 from edge_agent.errors import FactoryError
-from edge_agent.factory.bank import Split
-from edge_agent.factory.cases import WORLDS, cases, load_source
-from edge_agent.factory.packed import PackedWriter, vocabulary_name
+from edge_agent.factory.examples.packed import PackedWriter, vocabulary_name
+from edge_agent.factory.examples.vocabulary import TokenVocabulary
 from edge_agent.factory.processes import spread
-from edge_agent.factory.vocabulary import TokenVocabulary
+from edge_agent.factory.sentences.bank import Split
+from edge_agent.factory.sentences.cases import WORLDS, cases, load_source
 from edge_agent.language.prompt import CANDIDATES, Context, Mark, Piece
 from edge_agent.slm.tokenizer import Tokenizer
 
