@@ -4,8 +4,9 @@
 #   sudo tests/system/fresh_clone.sh ["COMMAND"...]
 #
 # Run by hand: it needs root, debootstrap, systemd-nspawn, a network and minutes. Commands run in
-# the clone, by default the demo twice. SUITE=trixie tries another Debian; CACHE is where the
-# trees are kept (/var/tmp); KEEP=1 leaves the machine for a look.
+# the clone, by default the demo twice. SUITE=trixie tries another Debian; ARCH=arm64 a board's
+# processor, emulated (it needs qemu-user-static); CACHE is where the trees are kept (/var/tmp);
+# KEEP=1 leaves the machine for a look.
 set -euo pipefail
 
 # shellcheck source=tests/system/machine.sh

@@ -5,21 +5,33 @@
 
 readonly SUITE=${SUITE:-bookworm}
 readonly CACHE=${CACHE:-/var/tmp}
+readonly ARCH=${ARCH:-$(dpkg --print-architecture)}
 
 # base_tree NAME PACKAGES: prints the path of a minimal Debian with these packages, made once.
 base_tree() {
-  local tree=$CACHE/$SUITE-$1.base
+  local tree=$CACHE/$SUITE-$ARCH-$1.base
+  [[ $ARCH == "$(dpkg --print-architecture)" ]] || emulate >&2
   if [[ ! -e $tree.done ]]; then
     rm -rf -- "$tree"
-    debootstrap --variant=minbase --include="$2" "$SUITE" "$tree" >&2
+    debootstrap --arch="$ARCH" --foreign --variant=minbase --include="$2" "$SUITE" "$tree" >&2
+    chroot "$tree" /debootstrap/debootstrap --second-stage >&2
     touch "$tree.done"
   fi
   printf '%s\n' "$tree"
 }
 
+# emulate: lets this machine run programs for arm64, as the package qemu-user-static does at boot.
+emulate() {
+  local registry=/proc/sys/fs/binfmt_misc rule=/usr/lib/binfmt.d/qemu-aarch64.conf
+  [[ -e $registry/register ]] || mount -t binfmt_misc binfmt_misc "$registry"
+  # F opens the emulator now, so that it need not lie in the tree.
+  [[ -e $registry/qemu-aarch64 ]] \
+    || sed 's|:[^:]*:[A-Z]*$|:/usr/bin/qemu-aarch64-static:OF|' "$rule" >"$registry/register"
+}
+
 # fresh_copy BASE NAME: prints the path of a new copy of a base tree that has the host's network.
 fresh_copy() {
-  local tree=$CACHE/$SUITE-$2.trial file
+  local tree=$CACHE/$SUITE-$ARCH-$2.trial file
   rm -rf -- "$tree"
   cp -a -- "$1" "$tree"
   for file in /etc/resolv.conf /etc/pip.conf /etc/ssl/certs/ca-certificates.crt; do

@@ -1,4 +1,4 @@
-"""The daemon's own network behind the evaluation's Protocol: exact, and slow.
+"""The daemon's own network behind the evaluation's Protocol.
 
 It does not know what is read.
 """
@@ -27,13 +27,13 @@ class DaemonEngine:
         self.model = TokenModel(model)
 
     @classmethod
-    def load(cls, path: Path) -> Self:
+    def load(cls, path: Path, *, threads: int | None = None) -> Self:
         """An engine for a GGUF file.
 
         Raises:
             ModelError: The file is damaged.
         """
-        model = load_model(path)
+        model = load_model(path, threads=threads or 0)
         return cls(model, usage_of(model.metadata, path))
 
     def read_all(self, items: Iterable[_T], read: Callable[[Interpreter, _T], _R]) -> Iterator[_R]:

@@ -26,18 +26,30 @@ class Reader(Protocol):
 
 
 def open_reader(
-    path: Path, engine: str, *, vocabulary: Path | None = None, threads: int | None = None
+    path: Path,
+    engine: str | None = None,
+    *,
+    vocabulary: Path | None = None,
+    threads: int | None = None,
 ) -> Reader:
-    """A model behind the engine of that name.
+    """A model behind an engine.
+
+    Args:
+        path: A GGUF file, or a checkpoint of a training.
+        engine: `daemon` is what the daemon runs, `torch` reads checkpoints too; None for the
+            first one that reads the file.
+        vocabulary: Of a checkpoint.
+        threads: Of the engine; None for its own choice.
 
     Raises:
         FactoryError: There is no such engine, or PyTorch is missing.
         ModelError: The file is damaged.
     """
+    engine = engine or ("daemon" if path.suffix == ".gguf" else "torch")
     if engine == "daemon":
         from edge_agent.factory.measure.daemon import DaemonEngine  # noqa: PLC0415 - it loads tinygrad
 
-        return DaemonEngine.load(path)
+        return DaemonEngine.load(path, threads=threads)
     if engine != "torch":
         raise FactoryError(f"engine {engine!r}; legal: torch, daemon")
     try:
@@ -45,7 +57,7 @@ def open_reader(
     except ImportError as error:
         raise FactoryError(
             "the engine torch needs PyTorch: `pip install edge-agent[factory]`; "
-            "--engine daemon works without it, slowly"
+            "--engine daemon reads GGUF files without it"
         ) from error
     from edge_agent.factory.measure.score import Engine  # noqa: PLC0415
     from edge_agent.factory.network.speed import keep_memory, pick_device  # noqa: PLC0415
