@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from edge_agent.core.command import Meaning, Plan, Refusal
+from edge_agent.core.command import Meaning, Plan, Query, Refusal, Target
 from edge_agent.core.entity import Area, Risk, Text
 from edge_agent.core.names import fold
 from edge_agent.core.registry import Registry
@@ -232,10 +232,20 @@ class Interpreter:
 
     def conclude(self, sentence: Sentence, paths: Sequence[Path]) -> Reading:
         """The third step: what the best path means, how sure that is and what it leaves out."""
-        reading = self._choose(sentence.root, paths)
+        reading = self._choose(sentence, paths)
         if not isinstance(reading.meaning, Plan):
             return reading
         return replace(reading, unheeded=doubt_of(sentence, reading.meaning))
+
+    def score(self, sentence: Sentence, paths: Sequence[Path]) -> float:
+        """How likely the meaning of the best path is, in nats.
+
+        "Front door" and "front door lock" may be one thing: the paths that come down to what the
+        best one does are counted together.
+        """
+        gists = [_gist(meaning(sentence.root, path.tokens)) for path in paths]
+        same = [path.logprob for path, one in zip(paths, gists, strict=True) if one == gists[0]]
+        return min(0.0, same[0] + math.log(sum(math.exp(one - same[0]) for one in same)))
 
     def tokens_of(self, output: str) -> tuple[int, ...]:
         """The tokens of an output, with its end: to see where the grammar leads with it."""
@@ -250,13 +260,13 @@ class Interpreter:
                 tokens.extend(self._model.encode(piece))
         return tokens
 
-    def _choose(self, root: Node, paths: Sequence[Path]) -> Reading:
+    def _choose(self, sentence: Sentence, paths: Sequence[Path]) -> Reading:
         if not paths:
             return Reading(Refusal(), 1.0)
         best = paths[0]
-        understood = meaning(root, best.tokens)
+        understood = meaning(sentence.root, best.tokens)
         said = self._model.text([token for token in best.tokens if token != self._end]).strip()
-        confidence = self._confidence(best.logprob)
+        confidence = self._confidence(self.score(sentence, paths))
         if isinstance(understood, Refusal):
             return Reading(understood, 1 - confidence, said)
         if confidence < self.calibration.ask:
@@ -266,6 +276,34 @@ class Interpreter:
     def _confidence(self, score: float) -> float:
         evidence = self.calibration.bias + self.calibration.weight * score
         return 1 / (1 + math.exp(-max(-30.0, min(30.0, evidence))))
+
+
+def _gist(understood: Meaning) -> object:
+    """What a meaning comes down to, whatever things are called in it."""
+
+    def things(target: Target) -> tuple[tuple[str, ...], bool]:
+        return target.entities, target.collective and len(target.entities) > 1
+
+    match understood:
+        case Plan(actions):
+            return [
+                (
+                    things(one.target),
+                    one.attribute,
+                    one.value,
+                    one.schedule,
+                    one.condition
+                    and (things(one.condition.target), replace(one.condition, target=_NOTHING)),
+                )
+                for one in actions
+            ]
+        case Query():
+            return things(understood.target), replace(understood, target=_NOTHING)
+        case Refusal():
+            return None
+
+
+_NOTHING = Target("", ())
 
 
 def doubt_of(sentence: Sentence, plan: Plan) -> str | None:

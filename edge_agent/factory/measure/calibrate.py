@@ -28,7 +28,7 @@ FLOORS: Mapping[Risk, float] = MappingProxyType(
 )
 """Confidence that is asked for at least: who is less sure than this asks, whatever was measured."""
 ACTED_AT_LEAST: Mapping[Risk, float] = MappingProxyType(
-    {Risk.COMFORT: 0.9, Risk.CAUTION: 0.8, Risk.SECURITY: 0.7}
+    {Risk.COMFORT: 0.9, Risk.CAUTION: 0.9, Risk.SECURITY: 0.9}
 )
 """Share of the rightly understood commands that are carried out whatever the limits say: a few
 sentences that nobody could tell from a command must not make the daemon ask about everything."""

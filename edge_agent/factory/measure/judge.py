@@ -62,7 +62,7 @@ class Judged:
     said: str
     """What the model said, in the output language; empty where nothing was legal."""
     score: float
-    """Sum of the raw log-probabilities of what it said."""
+    """How likely the meaning of what it said is, in nats; see `Interpreter.score`."""
     meant: Sort
     got: Sort
     right: bool
@@ -205,7 +205,7 @@ def judge(
     score, said, blocked = 0.0, "", None
     if paths := interpreter.decode(sentence):
         understood = meaning(sentence.root, paths[0].tokens)
-        score = paths[0].logprob
+        score = interpreter.score(sentence, paths)
         said = interpreter.conclude(sentence, paths).said
     risk, secure = Risk.COMFORT, False
     if isinstance(understood, Plan):
