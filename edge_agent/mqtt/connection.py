@@ -198,7 +198,7 @@ class Connection:
         client.on_publish = self._on_publish
         client.on_message = self._on_message
         client.on_log = self._on_log
-        client.on_socket_open = _no_delay
+        client.on_socket_open = no_delay
         # With this set paho leaves all writing to loop(): publish() in another thread only queues.
         client.on_socket_register_write = _ignore
         return client
@@ -330,7 +330,7 @@ def _ignore(*_: Any) -> None:
     pass
 
 
-def _no_delay(_client: Client, _data: Any, sock: Any) -> None:
+def no_delay(_client: Client, _data: Any, sock: Any) -> None:
     """Send small packets at once: a command must not wait for an acknowledgement of the last."""
     with suppress(OSError):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

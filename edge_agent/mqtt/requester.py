@@ -15,6 +15,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge_agent.errors import MqttError
+from edge_agent.mqtt.connection import no_delay
 from edge_agent.mqtt.settings import BrokerSettings
 
 _CONNECT_TIMEOUT = 5.0
@@ -45,6 +46,7 @@ class Requester:
             client_id=settings.client_id,
             protocol=paho.MQTTv311,
         )
+        self._client.on_socket_open = no_delay
         self._client.on_connect = self._on_connect
         self._client.on_subscribe = self._on_subscribe
         self._client.on_message = self._on_message
