@@ -10,6 +10,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_agent.errors import ModelError
+
 
 class Step(Protocol):
     """A network with a cache of slots; used by one thread at a time."""
@@ -49,3 +51,16 @@ class Step(Protocol):
 
     def warm(self) -> None:
         """Compiles everything, so that no later step has to; the slots' content is lost."""
+
+
+def check_step(network: Step, count: int, start_slot: int) -> None:
+    """Refuses a step that a network has no room for.
+
+    Raises:
+        ModelError: It has too many tokens or none, or ends behind the last slot.
+    """
+    if not 0 < count <= network.max_tokens or start_slot + count > network.n_ctx:
+        raise ModelError(
+            f"a step of {count} tokens at slot {start_slot}: legal are 1 to {network.max_tokens} "
+            f"tokens that end by slot {network.n_ctx}"
+        )

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from tinygrad import Tensor, TinyJit, UOp, dtypes
 
-from edge_agent.errors import ModelError
 from edge_agent.slm.gguf import GgufFile
 from edge_agent.slm.layer import MATRICES, NORMS, Layer, LayerProgram, Sight, rms_norm
 from edge_agent.slm.llama import LlamaConfig, check_tensors, float_rows
 from edge_agent.slm.matmul import Format, load_matrix, multiply
 from edge_agent.slm.runtime import tinygrad_session
+from edge_agent.slm.step import check_step
 
 Floats = NDArray[np.float32]
 
@@ -89,11 +89,7 @@ class Transformer:
     ) -> Floats:
         """The logits after some of the tokens; see `Step`."""
         count, end = len(tokens), start_slot + len(tokens)
-        if not 0 < count <= self.max_tokens or end > self._n_ctx:
-            raise ModelError(
-                f"a step of {count} tokens at slot {start_slot}: legal are 1 to {self.max_tokens} "
-                f"tokens that end by slot {self._n_ctx}"
-            )
+        check_step(self, count, start_slot)
         padded = next(bucket for bucket in BUCKETS if bucket >= count)
         x = np.zeros((padded, self._config.dim), np.float32)
         x[:count] = float_rows(self._embedding, tokens)

@@ -20,6 +20,7 @@ from edge_agent.slm.fused.pool import ABOUT, run_workers
 from edge_agent.slm.fused.program import load_program
 from edge_agent.slm.gguf import GgufFile
 from edge_agent.slm.llama import BLOCK, LlamaConfig, check_tensors, float_rows
+from edge_agent.slm.step import check_step
 
 Floats = NDArray[np.float32]
 
@@ -173,11 +174,7 @@ class FusedStep:
     ) -> Floats:
         """The logits after some of the tokens, until the next step; see `Step`."""
         count, end = len(tokens), start_slot + len(tokens)
-        if not 0 < count <= MOST or end > self._n_ctx:
-            raise ModelError(
-                f"a step of {count} tokens at slot {start_slot}: legal are 1 to {MOST} "
-                f"tokens that end by slot {self._n_ctx}"
-            )
+        check_step(self, count, start_slot)
         self._x[:count] = float_rows(self._embedding, tokens)
         angles = np.outer(positions, self._frequencies).ravel()
         self._rotation[: angles.size] = np.cos(angles)
