@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from edge_agent.errors import EdgeAgentError, FactoryError
+from edge_agent.errors import FactoryError
 from edge_agent.factory.examples.packed import Packed
 from edge_agent.factory.learn.distil import Distillation, Shares, learn_from, read_layers
 from edge_agent.factory.learn.schedule import Budget, Schedule
@@ -21,6 +21,7 @@ from edge_agent.factory.network.fast import fast_stack
 from edge_agent.factory.network.net import Shape, Transform, in_turn
 from edge_agent.factory.network.rounding import as_exported
 from edge_agent.factory.network.speed import keep_memory, number_type, pick_device
+from edge_agent.factory.program import run_program
 
 
 def starting_point(out: Path, init: Path | None) -> Checkpoint:
@@ -155,12 +156,8 @@ def _train(arguments: argparse.Namespace) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Trains; 0 when the budget is used up, 1 with a sentence on stderr when it cannot."""
-    try:
-        _train(_parser().parse_args(arguments))
-    except EdgeAgentError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+    options = _parser().parse_args(arguments)
+    return run_program(lambda: _train(options))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from edge_agent.errors import EdgeAgentError, FactoryError
+from edge_agent.errors import FactoryError
 from edge_agent.factory.examples.batches import Batch, in_order
 from edge_agent.factory.examples.packed import Packed, vocabulary_name
 from edge_agent.factory.examples.vocabulary import TokenVocabulary
@@ -33,6 +33,7 @@ from edge_agent.factory.network.net import (
     ready,
 )
 from edge_agent.factory.network.speed import keep_memory, number_type, pick_device
+from edge_agent.factory.program import run_program
 from edge_agent.slm.llama import BLOCK
 
 Weights = dict[str, Tensor]
@@ -248,12 +249,8 @@ def _prune(arguments: argparse.Namespace) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Prunes; 0 when it is done, 1 with a sentence on stderr when it cannot."""
-    try:
-        _prune(_parser().parse_args(arguments))
-    except EdgeAgentError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+    options = _parser().parse_args(arguments)
+    return run_program(lambda: _prune(options))
 
 
 if __name__ == "__main__":
