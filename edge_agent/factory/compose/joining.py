@@ -21,7 +21,7 @@ from edge_agent.language.grammar import MOST_ACTIONS
 
 _COUNTS = ((2, 3, 4), (50, 32, 18))
 """How many commands a sentence holds, and how often; of long ones fewer fit a home."""
-_GAPS = (", ", ", ", " ", " and ", ", and ", " but ", "; ", " then ", ". ")
+_GAPS = (", ", ", ", ", ", " ", " and ", " and ", " and ", ", and ", " but ", "; ", " then ", ". ")
 """What stands between "bedroom to 20" and "kitchen to 22"."""
 _AHEAD = ("the {noun}", "the {noun}", "{noun}")
 _PLACED = ("the {noun} {words}", "{noun} {words}", "the {known} {noun}", "{known} {noun}")
