@@ -66,6 +66,13 @@ class Clauses:
             return self.filled(phrasing, meaning.able, reference)
         return self._implied(phrasing, meaning.able)
 
+    def single(self, phrasing: Phrasing, able: Sequence[Entity]) -> Clause:
+        """A command in the words of a phrasing, for one target that excepts nothing."""
+        if any(place.startswith("target") for place in phrasing.places):
+            reference = self._pointer.reference(phrasing, able, plain=True)
+            return self.filled(phrasing, able, reference, single=True)
+        return self._implied(phrasing, able)
+
     def filled(
         self,
         phrasing: Phrasing,
@@ -83,7 +90,7 @@ class Clauses:
             single: Whether nothing else does it; else, now and then, another thing does as well.
         """
         random = self._scene.random
-        entity = self._doer(phrasing, reference)
+        entity = self.doer(phrasing, reference)
         text, wanted = self.valued(phrasing.text, phrasing, entity)
         targets: tuple[Reference, ...] = (reference,)
         said = reference
@@ -138,25 +145,13 @@ class Clauses:
         targeted = [one for one in random.choice(others) if "target" in one.places]
         if not targeted:
             raise Miss
-        pronoun = "them" if reference.plural else "it"
-        it = replace(reference, text=pronoun, how="corrected", apart=None)
-        return self.filled(random.choice(targeted), members, it, single=True)
-
-    def same_action(self, clause: Clause, template: str) -> Clause:
-        """The command once more, for another thing."""
-        reference = clause.targets[0]
-        kind = self._scene.members(reference)[0].kind
-        able = [one for one in self._scene.of(kind) if can(one, clause.phrasing)]
-        new = self._pointer.reference(clause.phrasing, able, plain=True)
-        if set(new.entities) == set(reference.entities) or "{target}" not in template:
-            raise Miss
-        return replace(clause, text=template.replace("{target}", new.text), targets=(new,))
+        return self.filled(random.choice(targeted), members, called_it(reference), single=True)
 
     def same_target(self, do: tuple[str, str], template: str, reference: Reference) -> Clause:
         """Another command for a thing that the sentence does not name again."""
         kind = self._scene.members(reference)[0].kind
         phrasing = Phrasing(template, "follow-up", (kind,), do)
-        entity = self._doer(phrasing, reference)
+        entity = self.doer(phrasing, reference)
         text, wanted = self.valued(template, phrasing, entity)
         return Clause(self._pointer.here(text), (reference,), do[0], wanted, phrasing)
 
@@ -203,7 +198,7 @@ class Clauses:
             case _:
                 return text, value
 
-    def _doer(self, phrasing: Phrasing, reference: Reference) -> Entity:
+    def doer(self, phrasing: Phrasing, reference: Reference) -> Entity:
         """The first of the things referred to that can do it; a Miss where none can."""
         for entity in self._scene.members(reference):
             if can(entity, phrasing):
@@ -216,6 +211,12 @@ class Clauses:
             return True
         found = [one.capability(_attribute(phrasing)) for one in self._scene.members(reference)]
         return all(capability is None or wanted in capability.domain for capability in found)
+
+
+def called_it(reference: Reference) -> Reference:
+    """A thing that was named already, as "it"."""
+    pronoun = "them" if reference.plural else "it"
+    return replace(reference, text=pronoun, how="corrected", apart=None)
 
 
 def _could(members: Sequence[Entity], phrasing: Phrasing) -> bool:

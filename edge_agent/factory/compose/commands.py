@@ -15,7 +15,6 @@ from edge_agent.factory.compose.joining import Joining
 from edge_agent.factory.compose.pointing import Pointer
 from edge_agent.factory.compose.resolving import Resolver
 from edge_agent.factory.compose.scene import Scene
-from edge_agent.factory.sentences.refer import Reference
 from edge_agent.factory.sentences.values import (
     say_clock,
     say_duration,
@@ -23,7 +22,6 @@ from edge_agent.factory.sentences.values import (
     sensor_number,
     time_phrase,
 )
-from edge_agent.language.interpreter import Before
 from edge_agent.language.vocabulary import Candidates
 from edge_agent.language.wording import THEN, write_condition
 
@@ -126,55 +124,11 @@ class Commands:
         area = scene.speaker_of(clause.targets[0])
         return self._resolver.commands([clause], text, area, condition=condition)
 
-    def corrected(self) -> Case:
-        """A command whose speaker first names the wrong thing."""
-        random = self._scene.random
-        phrasing, able = self._repertoire.a_targeted_command(random)
-        if len(able) < 2:
-            raise Miss
-        wrong, right = (self._pointer.reference(phrasing, able, plain=True) for _ in range(2))
-        if set(wrong.entities) & set(right.entities):
-            raise Miss
-        pattern = random.choice(self._scene.manner.correct)
-        said = pattern.replace("{wrong}", wrong.text).replace("{right}", right.text)
-        right = replace(right, text=said, how="corrected", apart=None)
-        clause = self._asked(self._clauses.filled(phrasing, able, right, single=True))
-        return self._resolver.commands([clause], clause.text, None)
-
-    def follow_up(self) -> Case:
-        """A sentence that refers to the command before it."""
-        clause = self._clauses.clause()
-        first = self._case(clause)
-        if first.commands != 1:
-            raise Miss
-        reference = clause.targets[0]
-        phrase = self._resolver.phrase(reference, first.candidates)
-        spoken = next(one for one in first.candidates.targets if one.target.phrase == phrase)
-        follow = self._asked(self._follow(clause, reference))
-        before = Before(first.output, (spoken,))
-        return self._resolver.commands(
-            [follow], follow.text, first.area, before=before, how="follow-up"
-        )
-
     def cancelled(self) -> Case:
         """A command that is called off before it ends."""
         clause = self._clauses.clause()
         text = clause.text + self._scene.random.choice(self._scene.manner.cancel)
         return self._resolver.refusal(text, "none cancelled", clause.phrasing.style)
-
-    def _follow(self, clause: Clause, reference: Reference) -> Clause:
-        """A clause that can come after another one about a thing."""
-        random = self._scene.random
-        for _ in range(_FOLLOWS):
-            entry = random.choice(self._scene.manner.follow_up)
-            template = random.choice(entry.say)
-            try:
-                if entry.deed is None:
-                    return self._clauses.same_action(clause, template)
-                return self._clauses.same_target(entry.deed, template, reference)
-            except Miss:
-                continue
-        raise Miss
 
     def _asked(self, clause: Clause) -> Clause:
         """A clause, now and then with "could you" before it."""

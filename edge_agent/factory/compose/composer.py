@@ -9,7 +9,9 @@ from edge_agent.errors import FactoryError
 from edge_agent.factory.compose.case import Case
 from edge_agent.factory.compose.clauses import Clauses
 from edge_agent.factory.compose.commands import Commands
+from edge_agent.factory.compose.correcting import Corrections
 from edge_agent.factory.compose.fitting import Repertoire
+from edge_agent.factory.compose.following import FollowUps
 from edge_agent.factory.compose.framing import Framing
 from edge_agent.factory.compose.negatives import Negatives
 from edge_agent.factory.compose.orders import Ordering
@@ -50,6 +52,8 @@ class Composer:
         clauses = Clauses(scene, repertoire, pointer, framing)
         resolver = Resolver(scene, framing)
         commands = Commands(scene, repertoire, pointer, clauses, resolver, framing)
+        corrections = Corrections(scene, repertoire, pointer, clauses, resolver, framing)
+        follow_ups = FollowUps(scene, pointer, clauses, resolver, framing)
         ordering = Ordering(scene, bank.orders, resolver)
         questions = Questions(scene, repertoire, pointer, resolver)
         negatives = Negatives(scene, repertoire, pointer, clauses, resolver, strangers)
@@ -58,8 +62,8 @@ class Composer:
             "several": lambda: ordering.or_else(commands.several),
             "timed": commands.timed,
             "conditional": commands.conditional,
-            "corrected": commands.corrected,
-            "follow_up": commands.follow_up,
+            "corrected": corrections.corrected,
+            "follow_up": follow_ups.follow_up,
             "cancelled": commands.cancelled,
             "question": questions.question,
             "nothing": negatives.nothing,

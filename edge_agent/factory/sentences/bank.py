@@ -87,7 +87,20 @@ class IfEntry(msgspec.Struct, forbid_unknown_fields=True, frozen=True, rename={"
 class FollowUp(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Ways to go on after a command."""
 
-    follow: Literal["same_action", "same_target"]
+    follow: Literal[
+        "same_action",
+        "same_target",
+        "another_value",
+        "more",
+        "less",
+        "back",
+        "further",
+        "opposite",
+        "again",
+        "other_one",
+        "all_of_them",
+        "here",
+    ]
     say: Some
     do: str | None = None
 
@@ -119,6 +132,17 @@ class Manner(
     filler: Some
     join: Some
     correct: Some
+    """Ways to take back a thing that was named."""
+    correct_after: Some
+    """The same after all of a command."""
+    correct_value: Some
+    """Ways to take back a value or a single word of a command, or a command by it."""
+    correct_setting: Some
+    """Ways to take back a value after all of a command, where it is not an amount."""
+    correct_command: Some
+    """Ways to take back a command by another one for the same thing."""
+    correct_whole: Some
+    """Ways to take back a command by one that has nothing in common with it."""
     cancel: Some
     all: Some
     everything: Some

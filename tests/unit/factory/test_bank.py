@@ -24,7 +24,8 @@ MANNER = {
     **{
         name: ["so"]
         for name in (
-            "lead_in lead_in_request tail filler join correct cancel all everything except delay at"
+            "lead_in lead_in_request tail filler join correct correct_after correct_value"
+            " correct_setting correct_command correct_whole cancel all everything except delay at"
             " for asks_plain asks asks_ing asks_state asks_tail address assistant talk here"
             " in_house in_car every both join_plain verbs"
         ).split()
@@ -136,7 +137,7 @@ def test_the_entry_that_is_wrong_is_told_by_its_number(folder: Path) -> None:
             {"if": [{"if": "power=on", "of": ["light"], "say": ["{text}"]}]},
             r"{text}; legal: target",
         ),
-        ({"follow_up": [{"follow": "again", "say": ["more"]}]}, "again"),
+        ({"follow_up": [{"follow": "never", "say": ["more"]}]}, "never"),
         ({"follow_up": [{"follow": "same_target", "say": ["more"]}]}, "legal: attribute=value"),
         ({"follow_up": [{"follow": "same_target", "do": "power", "say": ["x"]}]}, "'power'; legal"),
         (
