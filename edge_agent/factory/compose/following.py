@@ -3,6 +3,7 @@
 Knows what was done just before; the output language has no "undo", so nothing is taken back.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -48,6 +49,9 @@ _MAIN = {
 """What there is more of after something was turned on."""
 _NUMBERS = frozenset({"{number}", "minimum", "maximum", "+", "-"})
 """Values after which a number is one to set, and not one to change by."""
+
+_TOO = re.compile(r"^and\b|\b(?:too|also|as well|same)\b")
+"""Says that what was done stays so."""
 
 
 class FollowUps:
@@ -111,7 +115,7 @@ class FollowUps:
             case "another_value":
                 return self._another_value(clause, template)
             case "other_one":
-                return self._on(clause, template, self._other_one(clause))
+                return self._on(clause, template, self._other_one(clause, template))
             case "all_of_them":
                 return self._on(clause, template, self._all(clause))
             case "here":
@@ -220,15 +224,18 @@ class FollowUps:
         said = reference.phrases[0].split()
         return any(noun.split()[-1] == said[-1] for pair in kind_words(kind) for noun in pair)
 
-    def _other_one(self, clause: Clause) -> Reference:
-        """The second of two."""
+    def _other_one(self, clause: Clause, template: str) -> Reference:
+        """The second of two: by its name, or both where that name is not before the model."""
         scene, old = self._scene, clause.targets[0]
         entity = scene.members(old)[0]
+        once = isinstance(clause.wanted, Toggle | Step) or entity.security
+        both = len(scene.of(entity.kind)) == 2 and not once and _TOO.search(template) is not None
+        pair = tuple(f"all {plural}" for _, plural in kind_words(entity.kind)) if both else ()
         for there in (scene.of(entity.kind, scene.area_of(entity)), scene.of(entity.kind)):
             others = [one for one in there if one.id != entity.id]
             if len(others) == 1 and len(old.entities) == 1 and can(others[0], clause.phrasing):
                 names = tuple(map(fold, others[0].names))
-                return Reference("", (others[0].id,), names)
+                return Reference("", (others[0].id,), (*names, *pair))
         raise Miss
 
     def _all(self, clause: Clause) -> Reference:
@@ -294,9 +301,10 @@ class FollowUps:
             return 1 if sort == "less" else wanted.direction
         if isinstance(wanted, float | int):
             return 1
-        if isinstance(wanted, Extreme) and sort != "more":
-            return -1 if (wanted is Extreme.MINIMUM and sort == "back") else 1
-        raise Miss
+        lowest = wanted == Extreme.MINIMUM
+        if not isinstance(wanted, Extreme) or sort == "more" or (lowest and sort == "less"):
+            raise Miss  # there is no more than all of it
+        return -1 if lowest else 1
 
     def _same_target(self, clause: Clause, entries: Sequence[FollowUp]) -> Clause:
         """Another command for the same thing, most likely for what was just changed."""
