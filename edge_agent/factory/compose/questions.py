@@ -80,7 +80,8 @@ class Questions:
             pointed = self._every(text, able)
         else:
             ask = Ask.STATE
-            pointed = self._pointer.point(text, [entity], asked=capability)
+            named = bool(phrasing.named)
+            pointed = self._pointer.point(text, [entity], asked=capability, named=named)
             boiler = entity.kind is Kind.WATER_HEATER
             if boiler or (entity.kind is Kind.CLIMATE and attribute == "temperature"):
                 pointed = self._set(pointed, entity.kind)
