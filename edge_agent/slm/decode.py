@@ -19,7 +19,7 @@ from edge_agent.slm.step import Step
 Floats = NDArray[np.float32]
 
 
-class Cancelled(ModelError):  # noqa: N818 - an outcome, not a fault  # noqa: N818 - an outcome, not a fault
+class Cancelled(ModelError):  # noqa: N818 - an outcome, not a fault
     """The caller asked to stop before the decode was through."""
 
 

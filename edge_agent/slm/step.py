@@ -41,7 +41,8 @@ class Step(Protocol):
         Args:
             tokens: T token ids; token i is written to slot `start_slot + i`.
             positions: T places in the text, for the rotation.
-            visible: [T, start_slot + T]; whether token i attends to slot j. It sees itself.
+            visible: [T, start_slot + T]; whether token i attends to slot j. It sees itself and
+                none after it.
             start_slot: The first slot to write; every slot before it has been written.
             rows: Indices into `tokens` whose logits are wanted; may be empty.
 

@@ -34,7 +34,7 @@ _CHUNK = 2
 class _Matrix(ctypes.Structure):
     _fields_ = (
         ("cells", ctypes.c_void_p),
-        *((name, ctypes.c_int32) for name in ("kind", "groups", "blocks", "size")),
+        *((name, ctypes.c_int32) for name in ("kind", "groups", "blocks")),
     )
 
 
@@ -46,7 +46,7 @@ class _Layer(ctypes.Structure):
 
 
 class _Rounded(ctypes.Structure):
-    _fields_ = tuple((name, ctypes.c_void_p) for name in ("values", "scale", "sum"))
+    _fields_ = tuple((name, ctypes.c_void_p) for name in ("bytes", "scale", "sum", "fine"))
 
 
 class _Step(ctypes.Structure):
@@ -64,7 +64,7 @@ class _Step(ctypes.Structure):
         ("attention_scale", ctypes.c_float),
         *((name, ctypes.c_void_p) for name in ("rows", "visible", "rotation")),
         *((name, ctypes.c_int32) for name in ("tokens", "start", "wanted", "processor")),
-        *((name, ctypes.c_void_p) for name in ("x", "qkv", "scores", "logits")),
+        *((name, ctypes.c_void_p) for name in ("x", "queries", "scores", "logits")),
         ("narrow", _Rounded),
         ("wide", _Rounded),
     )
@@ -217,15 +217,15 @@ class FusedStep:
         step.heads, step.kv_heads, step.head_dim = config.heads, config.kv_heads, config.head_dim
         step.slots, step.chunk = self._slots, _CHUNK
         step.epsilon, step.attention_scale = config.norm_eps, config.head_dim**-0.5
-        joined = config.dim + 2 * config.kv_heads * config.head_dim
-        step.qkv, step.scores = memory.new(MOST, joined), memory.new(threads, self._slots)
+        step.queries, step.scores = memory.new(MOST, config.dim), memory.new(threads, self._slots)
         step.narrow, step.wide = self._rounded(config.dim), self._rounded(config.hidden_dim)
         addresses = (memory.keep(array) for array in self._arrays())
         step.x, step.visible, step.rows, step.rotation, step.logits = addresses
 
     def _rounded(self, columns: int) -> _Rounded:
-        new, blocks = self._memory.new, columns // BLOCK
-        return _Rounded(new(MOST, columns, dtype=np.int8), new(MOST, blocks), new(MOST, blocks))
+        new, shape = self._memory.new, (MOST, columns // BLOCK)
+        pairs = new(*shape, 2, BLOCK, dtype=np.int8)
+        return _Rounded(pairs, new(*shape), new(*shape, dtype=np.int32), new(*shape, dtype=np.uint8))
 
 
 def _end(end: Callable[[], None], _memory: object) -> None:
@@ -234,7 +234,7 @@ def _end(end: Callable[[], None], _memory: object) -> None:
 
 
 def _matrix(cells: Cells) -> _Matrix:
-    return _Matrix(cells.data.ctypes.data, cells.kind, cells.groups, cells.blocks, cells.kind.size)
+    return _Matrix(cells.data.ctypes.data, cells.kind, cells.groups, cells.blocks)
 
 
 def _misfit(config: LlamaConfig) -> str | None:

@@ -20,11 +20,13 @@ enum { ROWS = 16, BLOCK = 32, QUADS = BLOCK / 4, MOST = 64, TILE = 8 };
 enum { Q4_0, Q4_1, Q8_0 };                             /* kinds of cell */
 enum { QKV, ATTEND, OUT, GATE_UP, DOWN, PHASES };      /* of a layer; after the last layer: HEAD */
 enum { WORK = 1000, SPINS = 2000 };                    /* pauses before a thread yields, or sleeps */
+enum { FEW = 4, PEAK = 9 };                            /* see round_block */
 
 typedef struct {
-  const u8 *cells;   /* [groups][blocks] */
-  i32 kind, groups;  /* of 16 rows */
-  i32 blocks, size;  /* of 32 columns; bytes of a cell */
+  const u8 *cells;  /* [groups][blocks] */
+  i32 kind;
+  i32 groups;       /* of 16 rows */
+  i32 blocks;       /* of 32 columns */
 } Matrix;
 
 typedef struct {
@@ -34,10 +36,11 @@ typedef struct {
   Matrix qkv, out, gate_up, down;
 } Layer;
 
-typedef struct {  /* activations as the products read them */
-  i8 *values;      /* [T][columns] */
+typedef struct {  /* activations as the products read them: scale * (256 * first byte + second) */
+  i8 *bytes;       /* [T][blocks][2][32]: first bytes, then second ones */
   f32 *scale;      /* [T][blocks] */
-  f32 *sum;        /* [T][blocks]: scale times the sum of a block's values */
+  i32 *offset;     /* [T][blocks]: -8 times the sum of those numbers */
+  u8 *fine;        /* [T][blocks]: do the second bytes count? */
 } Rounded;
 
 typedef struct {
@@ -54,7 +57,7 @@ typedef struct {
   i32 tokens, start, wanted, processor;  /* the last one is our answer */
   /* Memory. */
   f32 *x;                /* [T][dim]: the embeddings; the residual stream */
-  f32 *qkv;              /* [T][dim + 2 * kv_dim] */
+  f32 *queries;          /* [T][dim] */
   f32 *scores;           /* [workers][slots] */
   f32 *logits;           /* [wanted][groups of the head * 16] */
   Rounded narrow, wide;  /* of `dim` and of `hidden` columns */
@@ -340,52 +343,77 @@ INLINE Floats power(Floats x) {
   return pick(tiny, spread(0), found * (Floats)exponent);
 }
 
-/* Rounds 32 numbers to 8 bits with a common scale. */
-INLINE void round_block(const f32 *x, Rounded to, i32 block) {
-  Floats top = spread(0);
+INLINE void store_small(i8 *at, Floats x) { *(Small *)at = __builtin_convertvector(__builtin_convertvector(x, Ints), Small); }
+
+/* Rounds 32 numbers to 16 bits with a common scale, two bytes each. The second ones count for a few
+ * tokens, which wait for the weights anyway, and where a number dwarfs the others, to which 8 bits would
+ * leave next to nothing: where its square is PEAK times `mean` or more, or, where that is not known,
+ * times the mean of the block. */
+INLINE void round_block(const f32 *x, Rounded to, i32 block, i32 tokens, f32 mean) {
+  Floats top = spread(0), squares = spread(0);
   for (i32 i = 0; i < BLOCK; i += LANES) {
     Floats v = load(x + i);
     top = larger(top, larger(v, -v));
+    squares += v * v;
   }
-  f32 most = largest(top), scale = most / 127.0f, inverse = most > 0 ? 127.0f / most : 0;
-  i8 *values = to.values + block * BLOCK;
+  f32 most = largest(top), inverse = most > 0 ? 127.0f / most : 0;
+  if (mean == 0) mean = sum(squares) / BLOCK;
+  i32 fine = tokens <= FEW || most * most >= PEAK * mean;
+  i8 *bytes = to.bytes + (long)block * 2 * BLOCK;
   Floats all = spread(0);
   for (i32 i = 0; i < BLOCK; i += LANES) {
-    Floats v = to_whole(load(x + i) * inverse);
-    all += v;
-    *(Small *)(values + i) = __builtin_convertvector(__builtin_convertvector(v, Ints), Small);
+    Floats v = load(x + i) * inverse, first = to_whole(v), second = to_whole((v - first) * 254.0f);
+    all += first * 256.0f + (fine ? second : spread(0));
+    store_small(bytes + i, first);
+    store_small(bytes + BLOCK + i, second);
   }
-  to.scale[block] = scale;
-  to.sum[block] = scale * sum(all);
+  to.fine[block] = (u8)fine;
+  to.scale[block] = most / (127.0f * 256.0f);
+  to.offset[block] = -8 * (i32)sum(all);
 }
 
 /* Scales a row to a root mean square of 1 and by the norm's weights, and rounds it. */
 static void round_row(const Step *s, const f32 *x, const f32 *norm, i32 token) {
-  Floats squares = spread(0);
-  for (i32 i = 0; i < s->dim; i += LANES) squares += load(x + i) * load(x + i);
-  f32 scale = 1.0f / __builtin_sqrtf(sum(squares) / (f32)s->dim + s->epsilon);
+  Floats squares = spread(0), weighed = spread(0);
+  for (i32 i = 0; i < s->dim; i += LANES) {
+    Floats v = load(x + i), w = v * load(norm + i);
+    squares += v * v;
+    weighed += w * w;
+  }
+  f32 scale = 1.0f / __builtin_sqrtf(sum(squares) / (f32)s->dim + s->epsilon), mean = scale * scale * sum(weighed) / (f32)s->dim;
   i32 blocks = s->dim / BLOCK;
   for (i32 block = 0; block < blocks; block++) {
     f32 row[BLOCK];
     for (i32 i = 0; i < BLOCK; i += LANES) store(row + i, load(x + block * BLOCK + i) * scale * load(norm + block * BLOCK + i));
-    round_block(row, s->narrow, token * blocks + block);
+    round_block(row, s->narrow, token * blocks + block, s->tokens, mean);
   }
 }
 
 /* ---- products ------------------------------------------------------------------------------ */
 
+INLINE i32 weights_of(const i32 kind) { return kind == Q8_0 ? ROWS * BLOCK : ROWS * BLOCK / 2; }
+INLINE i32 size_of(const i32 kind) { return weights_of(kind) + 2 * ROWS * (kind == Q4_1 ? 2 : 1); }
+
+/* LANES rows of a cell times 32 bytes. */
+INLINE Ints dot(const i32 kind, const Bytes *w, const i8 *bytes) {
+  const i32 *quads = (const i32 *)bytes;
+  Sums sums = nothing();
+  for (i32 k = 0; k < QUADS; k++) sums = kind == Q8_0 ? gather_signed(sums, w[k], quads[k]) : gather(sums, w[k], quads[k]);
+  return kind == Q8_0 ? total_signed(sums) : total(sums);
+}
+
 /* LANES rows of a group of cells, from row `from` on, times n tokens: y[token][16]. */
-INLINE void tile(const i32 n, const i32 kind, const Matrix *m, const u8 *cells, i32 from, Rounded a, i32 token, f32 *y) {
+INLINE void tile(const i32 n, const i32 kind, i32 blocks, const u8 *cells, i32 from, Rounded a, i32 token, f32 *y) {
+  const i32 eights = (kind == Q4_0 ? 8 : kind == Q8_0 ? SIGNED_OFFSET : 0) / 8;
   Floats found[TILE];
   for (i32 t = 0; t < n; t++) found[t] = spread(0);
-  const i32 nibbles = kind != Q8_0, scales = nibbles ? ROWS * BLOCK / 2 : ROWS * BLOCK;
-  for (i32 block = 0; block < m->blocks; block++) {
-    const u8 *cell = cells + (long)block * m->size;
+  for (i32 block = 0; block < blocks; block++) {
+    const u8 *cell = cells + (long)block * size_of(kind), *numbers = cell + weights_of(kind);
     if (from == 0)
-      for (i32 line = 0; line < m->size; line += 64) __builtin_prefetch(cell + 2560 + line);
+      for (i32 line = 0; line < size_of(kind); line += 64) __builtin_prefetch(cell + 2560 + line);
     Bytes w[QUADS];
     for (i32 k = 0; k < QUADS; k++) {
-      if (!nibbles)
+      if (kind == Q8_0)
         w[k] = *(const Bytes *)(cell + k * 4 * ROWS + 4 * from);
       else if (k % 2 == 0) {
         Nibbles pair = *(const Nibbles *)(cell + k / 2 * 4 * ROWS + 4 * from);
@@ -393,42 +421,39 @@ INLINE void tile(const i32 n, const i32 kind, const Matrix *m, const u8 *cells, 
         w[k + 1] = (Bytes)(pair >> 4);
       }
     }
-    Floats scale = halves((const u16 *)(cell + scales) + from);
+    Floats scale = halves((const u16 *)numbers + from), least = spread(0);
+    if (kind == Q4_1) least = halves((const u16 *)numbers + ROWS + from);
+    _Pragma("clang loop unroll(full)")
     for (i32 t = 0; t < n; t++) {
-      i32 at = (token + t) * m->blocks + block;
-      const i32 *quads = (const i32 *)(a.values + (long)at * BLOCK);
-      Sums sums = nothing();
-      for (i32 k = 0; k < QUADS; k++) sums = nibbles ? gather(sums, w[k], quads[k]) : gather_signed(sums, w[k], quads[k]);
-      Floats products = __builtin_convertvector(nibbles ? total(sums) : total_signed(sums), Floats) * a.scale[at];
-      if (kind == Q4_0) products -= 8.0f * a.sum[at];
-      if (kind == Q8_0 && SIGNED_OFFSET) products -= (f32)SIGNED_OFFSET * a.sum[at];
-      found[t] += scale * products;
-    }
-    if (kind == Q4_1) {
-      Floats least = halves((const u16 *)(cell + scales) + ROWS + from);
-      for (i32 t = 0; t < n; t++) found[t] += least * a.sum[(token + t) * m->blocks + block];
+      long at = (long)(token + t) * blocks + block;
+      const i8 *bytes = a.bytes + at * 2 * BLOCK;
+      Ints all = dot(kind, w, bytes) << 8;
+      if (a.fine[at]) all += dot(kind, w, bytes + BLOCK);
+      if (eights) all += ((Ints){0} + a.offset[at]) * eights;
+      found[t] += scale * (__builtin_convertvector(all, Floats) * a.scale[at]);
+      if (kind == Q4_1) found[t] -= least * ((f32)a.offset[at] * a.scale[at] / 8);
     }
   }
   for (i32 t = 0; t < n; t++) store(y + (token + t) * ROWS + from, found[t]);
 }
 
-INLINE void tiles(const i32 kind, const Matrix *m, const u8 *cells, Rounded a, i32 tokens, f32 *y) {
+INLINE void tiles(const i32 kind, const Matrix *m, i32 group, Rounded a, i32 tokens, f32 *y) {
+  const u8 *cells = m->cells + (long)group * m->blocks * size_of(kind);
   for (i32 from = 0; from < ROWS; from += LANES) {
     i32 t = 0;
-    for (; t + 8 <= tokens && LANES == 16; t += 8) tile(8, kind, m, cells, from, a, t, y);
-    for (; t + 4 <= tokens; t += 4) tile(4, kind, m, cells, from, a, t, y);
-    for (; t + 2 <= tokens; t += 2) tile(2, kind, m, cells, from, a, t, y);
-    if (t < tokens) tile(1, kind, m, cells, from, a, t, y);
+    for (; t + 8 <= tokens && LANES == 16; t += 8) tile(8, kind, m->blocks, cells, from, a, t, y);
+    for (; t + 4 <= tokens; t += 4) tile(4, kind, m->blocks, cells, from, a, t, y);
+    for (; t + 2 <= tokens; t += 2) tile(2, kind, m->blocks, cells, from, a, t, y);
+    if (t < tokens) tile(1, kind, m->blocks, cells, from, a, t, y);
   }
 }
 
 /* The 16 rows of a group times all tokens: y[token][16]. */
 static void product(const Matrix *m, i32 group, Rounded a, i32 tokens, f32 *y) {
-  const u8 *cells = m->cells + (long)group * m->blocks * m->size;
   switch (m->kind) {
-    case Q4_0: tiles(Q4_0, m, cells, a, tokens, y); break;
-    case Q4_1: tiles(Q4_1, m, cells, a, tokens, y); break;
-    default: tiles(Q8_0, m, cells, a, tokens, y);
+    case Q4_0: tiles(Q4_0, m, group, a, tokens, y); break;
+    case Q4_1: tiles(Q4_1, m, group, a, tokens, y); break;
+    default: tiles(Q8_0, m, group, a, tokens, y);
   }
 }
 
@@ -458,9 +483,8 @@ static i32 chunks_of(const Step *s, i32 phase) {
 }
 
 static void attend(Step *s, const Layer *layer, i32 head, i32 token, f32 *scores) {
-  i32 size = s->head_dim, kv = head / (s->heads / s->kv_heads), seen = s->start + s->tokens;
-  i32 width = s->dim + 2 * s->kv_heads * size;
-  const f32 *query = s->qkv + (long)token * width + head * size;
+  i32 size = s->head_dim, kv = head / (s->heads / s->kv_heads), seen = s->start + token + 1;  /* none sees a later one */
+  const f32 *query = s->queries + (long)token * s->dim + head * size;
   const u8 *visible = s->visible + (long)token * s->slots;
   const u16 *keys = layer->keys + (long)kv * s->slots * size, *values = layer->values + (long)kv * s->slots * size;
   Floats top = spread(-1e30f);
@@ -495,7 +519,31 @@ static void attend(Step *s, const Layer *layer, i32 head, i32 token, f32 *scores
     }
     f32 row[BLOCK];
     for (i32 i = 0; i < BLOCK / LANES; i++) store(row + i * LANES, mixed[i] * scale);
-    round_block(row, s->narrow, (token * s->heads + head) * blocks + block);
+    round_block(row, s->narrow, (token * s->heads + head) * blocks + block, s->tokens, 0);
+  }
+}
+
+/* Puts 16 rows of queries, keys or values of a token where they belong; queries and keys are turned by
+ * its position, pairs of neighbours at once: rows are in llama.cpp's order. */
+INLINE void place(const Step *s, const Layer *layer, i32 token, i32 group, f32 *x) {
+  i32 size = s->head_dim, head = group * ROWS / size, at = group * ROWS % size, slot = s->start + token;
+  if (head < s->heads + s->kv_heads) {
+    const f32 *cos = s->rotation + (token * size + at) / 2, *sin = cos + s->tokens * size / 2;
+    for (i32 i = 0; i < ROWS / 2; i++) {
+      f32 even = x[2 * i], odd = x[2 * i + 1];
+      x[2 * i] = even * cos[i] - odd * sin[i];
+      x[2 * i + 1] = even * sin[i] + odd * cos[i];
+    }
+  }
+  i32 key = head - s->heads, value = key - s->kv_heads;
+  if (key < 0) {
+    for (i32 i = 0; i < ROWS; i += LANES) store(s->queries + (long)token * s->dim + group * ROWS + i, load(x + i));
+  } else if (value < 0) {
+    u16 *keys = layer->keys + ((long)key * s->slots + slot / 16 * 16) * size + at * 16 + slot % 16, halved[ROWS];
+    for (i32 i = 0; i < ROWS; i += LANES) store_halves(halved + i, load(x + i));
+    for (i32 i = 0; i < ROWS; i++) keys[i * 16] = halved[i];
+  } else {
+    for (i32 i = 0; i < ROWS; i += LANES) store_halves(layer->values + ((long)value * s->slots + slot) * size + at + i, load(x + i));
   }
 }
 
@@ -511,11 +559,13 @@ static void chunk(Step *s, i32 phase, i32 index, i32 worker) {
   if (to > m->groups) to = m->groups;
   f32 y[MOST * ROWS], up[MOST * ROWS], row[MOST * BLOCK];
   for (i32 group = from; group < to; group++) {
-    if (last || kind == QKV) {
-      f32 *out = last ? s->logits : s->qkv;
+    if (last) {
       product(m, group, s->narrow, tokens, y);
       for (i32 t = 0; t < tokens; t++)
-        for (i32 i = 0; i < ROWS; i += LANES) store(out + ((long)t * m->groups + group) * ROWS + i, load(y + t * ROWS + i));
+        for (i32 i = 0; i < ROWS; i += LANES) store(s->logits + ((long)t * m->groups + group) * ROWS + i, load(y + t * ROWS + i));
+    } else if (kind == QKV) {
+      product(m, group, s->narrow, tokens, y);
+      for (i32 t = 0; t < tokens; t++) place(s, layer, t, group, y + t * ROWS);
     } else if (kind == GATE_UP) {
       product(m, group++, s->narrow, tokens, y);
       product(m, group, s->narrow, tokens, up);
@@ -526,7 +576,7 @@ static void chunk(Step *s, i32 phase, i32 index, i32 worker) {
           store(row + t * BLOCK + half + i, gate / (1.0f + power(-gate)) * load(up + t * ROWS + i));
         }
       if (half)
-        for (i32 t = 0; t < tokens; t++) round_block(row + t * BLOCK, s->wide, t * s->hidden / BLOCK + group / 4);
+        for (i32 t = 0; t < tokens; t++) round_block(row + t * BLOCK, s->wide, t * s->hidden / BLOCK + group / 4, tokens, 0);
     } else {
       product(m, group, kind == OUT ? s->narrow : s->wide, tokens, y);
       for (i32 t = 0; t < tokens; t++)
@@ -534,35 +584,6 @@ static void chunk(Step *s, i32 phase, i32 index, i32 worker) {
           f32 *x = s->x + (long)t * s->dim + group * ROWS + i;
           store(x, load(x) + load(y + t * ROWS + i));
         }
-    }
-  }
-}
-
-/* Turns pairs of neighbours by the token's position: rows are in llama.cpp's order. */
-INLINE void rotate(f32 *x, const f32 *cos, const f32 *sin, i32 size) {
-  for (i32 i = 0; i < size / 2; i++) {
-    f32 even = x[2 * i], odd = x[2 * i + 1];
-    x[2 * i] = even * cos[i] - odd * sin[i];
-    x[2 * i + 1] = even * sin[i] + odd * cos[i];
-  }
-}
-
-static void place(Step *s, const Layer *layer) {
-  i32 size = s->head_dim, width = s->dim + 2 * s->kv_heads * size;
-  for (i32 t = 0; t < s->tokens; t++) {
-    f32 *row = s->qkv + (long)t * width;
-    const f32 *cos = s->rotation + t * size / 2, *sin = cos + s->tokens * size / 2;
-    i32 slot = s->start + t;
-    for (i32 head = 0; head < s->heads + s->kv_heads; head++) rotate(row + head * size, cos, sin, size);
-    for (i32 head = 0; head < s->kv_heads; head++) {
-      const f32 *key = row + s->dim + head * size, *value = key + s->kv_heads * size;
-      u16 *keys = layer->keys + ((long)head * s->slots + slot / 16 * 16) * size + slot % 16;
-      u16 *values = layer->values + ((long)head * s->slots + slot) * size, halved[LANES];
-      for (i32 i = 0; i < size; i += LANES) {
-        store_halves(values + i, load(value + i));
-        store_halves(halved, load(key + i));
-        for (i32 j = 0; j < LANES; j++) keys[(i + j) * 16] = halved[j];
-      }
     }
   }
 }
@@ -580,7 +601,6 @@ static void end(Step *s, i32 phase) {
   if (index == s->count) return;
   const Layer *layer = s->layers + index;
   switch (phase % PHASES) {
-    case QKV: place(s, layer); break;
     case OUT:
       for (i32 t = 0; t < s->tokens; t++) round_row(s, s->x + (long)t * s->dim, layer->ffn_norm, t);
       break;

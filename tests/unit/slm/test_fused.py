@@ -55,8 +55,11 @@ def test_logits_equal_a_float_reference(make: Callable, kind: int, tied: bool, c
     model, reference = make(kind, tied=tied)
     tokens = [int(token) for token in np.random.default_rng(count).integers(0, 250, count)]
     found, expected = whole(model.network, tokens), reference.logits(tokens)
-    assert cosine(found, expected).min() > 0.995  # random weights: rounding to 8 bits shows most
-    assert np.abs(found - expected).max() < 0.06 * np.abs(expected).max()
+    # Random weights show rounding most. A few tokens are rounded to 16 bits, many in part to 8, and
+    # weights that are floats in the file (kinds 0 and 1) to 8.
+    least, most = (0.99999, 0.005) if count <= 4 and kind > 1 else (0.995, 0.06)
+    assert cosine(found, expected).min() > least
+    assert np.abs(found - expected).max() < most * np.abs(expected).max()
 
 
 def test_tokens_one_by_one_equal_all_at_once(make: Callable) -> None:
@@ -64,7 +67,7 @@ def test_tokens_one_by_one_equal_all_at_once(make: Callable) -> None:
     at_once = whole(network, PROMPT)
     for at, token in enumerate(PROMPT):
         (line,) = network.step([token], [at], np.ones((1, at + 1), bool), at, [0])
-        assert cosine(line, at_once[at]) > 0.9999
+        assert cosine(line, at_once[at]) > 0.999  # alone it is rounded less
 
 
 def test_a_branch_sees_its_own_tokens_alone(make: Callable) -> None:
@@ -79,9 +82,9 @@ def test_a_branch_sees_its_own_tokens_alone(make: Callable) -> None:
         mask[row, [count + slot for slot in seen]] = True
     places = [count, count, count + 1, count + 1]
     found = network.step([60, 70, 61, 71], places, mask, count, [2, 3])
-    assert cosine(found[0], one[-1]) > 0.9999
-    assert cosine(found[1], other[-1]) > 0.9999
-    assert cosine(found[0], other[-1]) < 0.9999
+    assert cosine(found[0], one[-1]) > 0.999
+    assert cosine(found[1], other[-1]) > 0.999
+    assert cosine(found[0], other[-1]) < 0.999
 
 
 def test_only_the_wanted_rows_are_computed(make: Callable) -> None:
