@@ -27,3 +27,7 @@ class PlanError(EdgeAgentError):
 
 class FactoryError(EdgeAgentError):
     """Data, a checkpoint or a setting that a model cannot be made from."""
+
+
+class VoiceError(EdgeAgentError):
+    """A microphone, a speaker or an engine of the voice that cannot be used."""

@@ -1,0 +1,1 @@
+"""From a microphone to a sentence, and from an answer to a sound."""
