@@ -69,6 +69,10 @@ class LanguageModel(Protocol):
         """The text of token ids."""
         ...
 
+    def hold(self, prefix: Sequence[int], /, *, cancelled: Callable[[], bool]) -> None:
+        """Makes ready what every prompt begins with; never empty."""
+        ...
+
     def decode(
         self,
         prompt: Sequence[int],
@@ -160,6 +164,8 @@ class Interpreter:
 
     def warm(self, cancelled: Callable[[], bool] = lambda: False) -> None:
         """Put the constant part of the prompt into the model's cache."""
+        if self._prefix:
+            self._model.hold(self._prefix, cancelled=cancelled)
         vocabulary = Vocabulary(Registry())
         self.read("hello", vocabulary, None, cancelled)
 

@@ -34,6 +34,10 @@ class TokenModel:
         """The text of token ids."""
         return self._tokenizer.decode(tokens)
 
+    def hold(self, prefix: Sequence[int], /, *, cancelled: Callable[[], bool]) -> None:
+        """Makes ready what every prompt begins with."""
+        self._decoder.hold(prefix, cancelled=cancelled)
+
     def decode(
         self,
         prompt: Sequence[int],

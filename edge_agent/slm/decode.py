@@ -235,6 +235,21 @@ class Decoder:
             feeds, parent = [], self._used - 1
         return tokens
 
+    def hold(self, prefix: Sequence[int], *, cancelled: Callable[[], bool] = never) -> None:
+        """Makes the constant beginning of all prompts ready: kept from an earlier start, or made.
+
+        Raises:
+            Cancelled: `cancelled` said yes.
+            ModelError: A token is not in the vocabulary, or the slots are too few.
+        """
+        feeds, _ = self._begin([*prefix, 0])  # some token comes after it
+        if self._used == 0 and self._network.recall(prefix):
+            self._note(feeds)
+            self._used = len(prefix)
+        elif feeds:
+            self._run(feeds, cancelled)
+            self._network.keep(prefix)
+
     def _count(self, *, steps: int = 0, decoded: int = 0, forced: int = 0) -> None:
         old = self._stats
         self._stats = replace(
@@ -278,13 +293,9 @@ class Decoder:
                 f"{end} tokens do not fit the context of {self._network.n_ctx}: "
                 "use a shorter prompt, fewer branches or a larger context"
             )
-        for slot, feed in enumerate(feeds, start):
+        for feed in feeds:
             self._check(feed)
-            first = feed.parent < 0
-            self._tokens[slot], self._parents[slot] = feed.token, feed.parent
-            self._positions[slot] = 0 if first else self._positions[feed.parent] + 1
-            self._sees[slot] = False if first else self._sees[feed.parent]
-            self._sees[slot, slot] = True
+        self._note(feeds)
         rows = [row for row, feed in enumerate(feeds) if feed.wanted]
         logits = self._network.step(
             [feed.token for feed in feeds],
@@ -304,6 +315,15 @@ class Decoder:
             wanted = feeds[row].wanted
             found[row] = line[wanted if isinstance(wanted, slice) else list(wanted)] - total
         return found
+
+    def _note(self, feeds: Sequence[_Feed]) -> None:
+        """Says what the next slots hold."""
+        for slot, feed in enumerate(feeds, self._used):
+            first = feed.parent < 0
+            self._tokens[slot], self._parents[slot] = feed.token, feed.parent
+            self._positions[slot] = 0 if first else self._positions[feed.parent] + 1
+            self._sees[slot] = False if first else self._sees[feed.parent]
+            self._sees[slot, slot] = True
 
     def _check(self, feed: _Feed) -> None:
         wanted = () if isinstance(feed.wanted, slice) else feed.wanted

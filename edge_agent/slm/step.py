@@ -50,6 +50,12 @@ class Step(Protocol):
             ModelError: T is not in 1 to `max_tokens`, or the slots are too few.
         """
 
+    def recall(self, tokens: Sequence[int]) -> bool:
+        """Fills the first slots with what `keep` kept of these tokens; False where it has not."""
+
+    def keep(self, tokens: Sequence[int]) -> None:
+        """Keeps the first slots, which hold these tokens, over a restart, where that is cheap."""
+
     def warm(self) -> None:
         """Compiles everything, so that no later step has to; the slots' content is lost."""
 

@@ -107,6 +107,13 @@ class Transformer:
                 self._programs[padded, layer.formats](layer, hidden, sight)
             return self._project(_numpy(hidden)[list(rows)])
 
+    def recall(self, _tokens: Sequence[int]) -> bool:
+        """Nothing is kept: this network is the reference, and slow to start anyway."""
+        return False
+
+    def keep(self, _tokens: Sequence[int]) -> None:
+        """Keeps nothing."""
+
     def warm(self) -> None:
         """Compiles every size of step; what the cache holds is lost."""
         for count in (*BUCKETS, *BUCKETS):  # tinygrad records on the second call

@@ -143,6 +143,8 @@ class FakeModel:
         self.logprob = logprob
         self.read: list[str] = []
         """The sentences that were decoded, in order."""
+        self.held = ""
+        """What every prompt begins with."""
         self.before: Callable[[str], None] = lambda _: None
         """Called with each sentence before it is answered."""
         self._words: list[str] = []
@@ -153,6 +155,9 @@ class FakeModel:
 
     def text(self, tokens: Sequence[int], /) -> str:
         return "".join(self._words[token] for token in tokens)
+
+    def hold(self, prefix: Sequence[int], /, **_rest: object) -> None:
+        self.held = self.text(prefix)
 
     def decode(
         self,

@@ -5,8 +5,10 @@ cells are read or threads share the work.
 """
 
 import ctypes
+import hashlib
 import weakref
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from edge_agent.errors import ModelError
 from edge_agent.slm.fused.cells import ROWS
+from edge_agent.slm.fused.kept import read_kept, write_kept
 from edge_agent.slm.fused.packed import Cells, open_packed
 from edge_agent.slm.fused.pool import ABOUT, run_workers
 from edge_agent.slm.fused.program import load_program
@@ -23,9 +26,12 @@ from edge_agent.slm.llama import BLOCK, LlamaConfig, check_tensors, float_rows
 from edge_agent.slm.step import check_step
 
 Floats = NDArray[np.float32]
+Halves = NDArray[np.float16]
 
 MOST = 64
 """Tokens of a step; step.c's."""
+_KEPT_VERSION = 1
+"""Of the layout of kept beginnings, and of the arithmetic that they come from."""
 _LINE = 64  # bytes of a cache line
 _CHUNK = 2
 """Groups of 16 rows that a thread claims at once."""
@@ -46,7 +52,7 @@ class _Layer(ctypes.Structure):
 
 
 class _Rounded(ctypes.Structure):
-    _fields_ = tuple((name, ctypes.c_void_p) for name in ("bytes", "scale", "sum", "fine"))
+    _fields_ = tuple((name, ctypes.c_void_p) for name in ("bytes", "scale", "offset", "fine"))
 
 
 class _Step(ctypes.Structure):
@@ -126,6 +132,8 @@ class FusedStep:
         if problem := _misfit(config):
             raise ModelError(f"{file.path}: {problem}")
         self._config, self._n_ctx = config, n_ctx
+        self._sha256, self._folder = sha256, folder
+        self._cache: list[Halves] = []
         self._embedding = file.tensors["token_embd.weight"]
         program = load_program()
         cells, self.remark = open_packed(file, config, sha256, folder)
@@ -143,7 +151,8 @@ class FusedStep:
         self._control = step = _Step.from_buffer(room[start:].data)
         self._lay_out(file, cells, threads)
         program(ctypes.addressof(step), ABOUT)
-        self.engine = f"fused ({_PROCESSORS[step.processor]}, threads: {threads})"
+        self._processor = _PROCESSORS[step.processor]
+        self.engine = f"fused ({self._processor}, threads: {threads})"
         end = run_workers(program, ctypes.addressof(step), threads)
         self._run = partial(program, ctypes.addressof(step), 0)
         # Workers read the memory until they have left.
@@ -187,6 +196,35 @@ class FusedStep:
         self._run()
         return self._logits[: len(rows), : self.vocab_size]
 
+    def recall(self, tokens: Sequence[int]) -> bool:
+        """Fills the first slots with what `keep` kept of these tokens; False where it has not."""
+        path, made_from = self._kept(tokens)
+        parts = self._first(len(tokens))
+        found = read_kept(path, made_from, sum(part.nbytes for part in parts))
+        if found is None:
+            return False
+        halves = np.split(found.view(np.float16), len(parts))
+        for part, kept in zip(parts, halves, strict=True):
+            part[:] = kept.reshape(part.shape)
+        return True
+
+    def keep(self, tokens: Sequence[int]) -> None:
+        """Keeps the first slots, which hold these tokens, in a file beside the packed weights."""
+        path, made_from = self._kept(tokens)
+        body = np.concatenate([part.ravel() for part in self._first(len(tokens))])
+        with suppress(OSError):  # then the weights could not be kept either, and that is said
+            write_kept(path, made_from, body.view(np.uint8))
+
+    def _first(self, count: int) -> list[Halves]:
+        """Keys and values of all layers in the first slots, in whole groups of 16."""
+        return [part[:, : -(-count // ROWS)] for part in self._cache]
+
+    def _kept(self, tokens: Sequence[int]) -> tuple[Path, bytes]:
+        """The file for a beginning of all prompts, and what it is made from."""
+        source = f"{_KEPT_VERSION} {self._sha256} {self._processor} {list(tokens)}"
+        digest = hashlib.sha256(source.encode()).digest()
+        return self._folder / f"{digest.hex()[:32]}.prefix", digest
+
     def warm(self) -> None:
         """Runs every kind of step once; what the cache holds is lost."""
         for count in (MOST, 1):
@@ -201,13 +239,14 @@ class FusedStep:
         def vector(name: str) -> int:
             return memory.keep(float_rows(file.tensors[f"{name}.weight"], slice(None)))
 
-        cache = (config.kv_heads, self._slots, config.head_dim)
+        cache = (config.kv_heads, self._slots // ROWS, ROWS * config.head_dim)
         layers = (_Layer * config.layers)()
         for index, layer in enumerate(layers):
             layer.attn_norm = vector(f"blk.{index}.attn_norm")
             layer.ffn_norm = vector(f"blk.{index}.ffn_norm")
-            layer.keys = memory.new(*cache, dtype=np.float16)
-            layer.values = memory.new(*cache, dtype=np.float16)
+            keys, values = (np.zeros(cache, np.float16) for _ in range(2))
+            layer.keys, layer.values = memory.keep(keys), memory.keep(values)
+            self._cache += keys, values
             for name in ("qkv", "out", "gate_up", "down"):
                 setattr(layer, name, _matrix(cells[f"{index}.{name}"]))
         self._layers = layers
@@ -225,7 +264,9 @@ class FusedStep:
     def _rounded(self, columns: int) -> _Rounded:
         new, shape = self._memory.new, (MOST, columns // BLOCK)
         pairs = new(*shape, 2, BLOCK, dtype=np.int8)
-        return _Rounded(pairs, new(*shape), new(*shape, dtype=np.int32), new(*shape, dtype=np.uint8))
+        return _Rounded(
+            pairs, new(*shape), new(*shape, dtype=np.int32), new(*shape, dtype=np.uint8)
+        )
 
 
 def _end(end: Callable[[], None], _memory: object) -> None:

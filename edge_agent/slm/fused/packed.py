@@ -1,14 +1,10 @@
 """The matrices of a model as cells, in the order in which a step reads them, kept in a file.
 
-The file lies in the cache under the model's checksum: written whole or not at all, checked when it
-is opened, made anew where it is damaged. It knows no arithmetic.
+The file lies in the cache under the model's checksum and is made anew where it is damaged. It knows
+no arithmetic.
 """
 
 import mmap
-import os
-import struct
-import tempfile
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,14 +14,14 @@ from numpy.typing import NDArray
 
 from edge_agent.errors import ModelError
 from edge_agent.slm.fused.cells import ROWS, Kind, kind_of, pack
+from edge_agent.slm.fused.kept import read_kept, write_kept
 from edge_agent.slm.gguf import GgufFile, GgufTensor, check_scales
 from edge_agent.slm.llama import BLOCK, LlamaConfig
 
 Bytes = NDArray[np.uint8]
 
-_MAGIC, _VERSION = b"EDGECELL", 1
-_HEADER = struct.Struct("<8sII32sQ")  # magic, version, CRC-32 of the body, the model, its length
-_PAGE = 4096
+_VERSION = 1
+"""Of the layout of cells and parts."""
 _LINE = 64
 _AHEAD = 4096
 """Bytes after the last cell that a prefetch may name."""
@@ -107,18 +103,18 @@ def open_packed(
     """
     parts = list(_parts(file, config))
     length = sum(_whole(part.length) for part in parts) + _AHEAD
-    path = folder / f"{sha256[:32]}-{_VERSION}.cells"
-    body = _read(path, bytes.fromhex(sha256), length)
+    path, model = folder / f"{sha256[:32]}-{_VERSION}.cells", bytes.fromhex(sha256)
+    body = read_kept(path, model, length)
     problem = None
     if body is None:
         check_scales(file)
         body = _pack(parts, length)
         try:
-            _write(path, bytes.fromhex(sha256), body)
+            write_kept(path, model, body)
         except OSError as error:
             problem = f"{path} cannot be written: {error.strerror or error}"
         else:
-            body = _read(path, bytes.fromhex(sha256), length)
+            body = read_kept(path, model, length)
             if body is None:
                 raise ModelError(f"{path}: what was written is not what is read")
     return dict(_cells(parts, body)), problem
@@ -144,35 +140,3 @@ def _pack(parts: Sequence[_Part], length: int) -> Bytes:
         body[at : at + part.length] = part.pack().ravel()
         at += _whole(part.length)
     return body
-
-
-def _read(path: Path, model: bytes, length: int) -> Bytes | None:
-    """The body of a file, mapped; None where there is none or not the one that is wanted."""
-    try:
-        with path.open("rb") as file:
-            if file.seek(0, os.SEEK_END) != _PAGE + length:
-                return None
-            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    except OSError:
-        return None
-    magic, version, check, found, size = _HEADER.unpack_from(mapped)
-    body = np.frombuffer(mapped, np.uint8)[_PAGE:]
-    wanted = (_MAGIC, _VERSION, model, length)
-    if (magic, version, found, size) != wanted or zlib.crc32(body.data) != check:
-        return None
-    return body
-
-
-def _write(path: Path, model: bytes, body: Bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name, delete=False) as file:
-        try:
-            header = _HEADER.pack(_MAGIC, _VERSION, zlib.crc32(body.data), model, len(body))
-            file.write(header.ljust(_PAGE, b"\0"))
-            file.write(body.data)
-            file.flush()
-            os.fsync(file.fileno())
-            Path(file.name).rename(path)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise

@@ -194,6 +194,7 @@ def test_model_is_warmed_without_a_home(make_model):
     model = make_model()
     Interpreter(model, EXAMPLES, CALIBRATION).warm()
     assert model.read == ["hello"]
+    assert model.held == EXAMPLES.prefix
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -36,6 +36,7 @@ class FakeNetwork:
         self.max_tokens = max_tokens
         self.fed: list[list[int]] = []
         self.slots: dict[int, tuple[int, int]] = {}
+        self.kept: dict[tuple[int, ...], dict[int, tuple[int, int]]] = {}
 
     def step(self, tokens, positions, visible, start_slot, rows):
         assert 0 < len(tokens) <= self.max_tokens
@@ -49,6 +50,13 @@ class FakeNetwork:
             assert [position for position, _ in seen] == list(range(len(seen)))
             found.append(logits_after([token for _, token in seen]))
         return np.array(found).reshape(-1, VOCAB)
+
+    def recall(self, tokens) -> bool:
+        self.slots.update(self.kept.get(tuple(tokens), {}))
+        return tuple(tokens) in self.kept
+
+    def keep(self, tokens) -> None:
+        self.kept[tuple(tokens)] = {slot: self.slots[slot] for slot in range(len(tokens))}
 
     def warm(self) -> None:
         """Nothing to compile."""
@@ -244,3 +252,23 @@ def test_numbers_that_are_not_finite_are_an_error() -> None:
     )
     with pytest.raises(ModelError, match="not finite"):
         Decoder(network).decode([1], Sentences(ALL), max_tokens=3)
+
+
+def test_a_beginning_that_was_kept_is_not_computed_again():
+    network = FakeNetwork()
+    decoder = Decoder(network)
+    prefix = [3, 1, 4, 1, 5, 9]
+    decoder.hold(prefix)
+    assert [token for fed in network.fed for token in fed] == prefix
+    expected = decoder.generate([*prefix, 2], max_tokens=4)
+    after_restart = FakeNetwork()
+    after_restart.kept = network.kept
+    decoder = Decoder(after_restart)
+    decoder.hold(prefix)
+    assert after_restart.fed == []
+    assert decoder.generate([*prefix, 2], max_tokens=4) == expected
+    assert decoder.stats.cached_tokens == len(prefix)
+    decoder.hold([*prefix, 7])  # another beginning, of which the slots hold the first part
+    assert decoder.generate([*prefix, 7, 2], max_tokens=4) == Decoder(FakeNetwork()).generate(
+        [*prefix, 7, 2], max_tokens=4
+    )

@@ -13,6 +13,7 @@ import pytest
 from edge_agent.errors import ModelError
 from edge_agent.slm.decode import Decoder
 from edge_agent.slm.fused.cells import Kind, pack
+from edge_agent.slm.fused.kept import read_kept, write_kept
 from edge_agent.slm.fused.pool import physical_cores
 from edge_agent.slm.gguf import GgmlType, GgufTensor
 from edge_agent.slm.llama import float_rows
@@ -198,6 +199,37 @@ def test_packed_weights_are_kept_and_made_anew_when_damaged(make: Callable, tmp_
         np.testing.assert_array_equal(whole(make()[0].network, PROMPT), expected)
         assert kept.read_bytes() == good
     assert [path.name for path in kept.parent.iterdir()] == [kept.name]
+
+
+def test_a_beginning_is_kept_over_a_restart(make: Callable, tmp_path: Path) -> None:
+    prefix = [int(token) for token in np.random.default_rng(3).integers(0, 250, 70)]
+    first = make()[0].decoder()
+    first.hold(prefix)
+    expected = first.generate([*prefix, 5], max_tokens=12)
+    model, _ = make()
+    assert model.network.recall(prefix)
+    assert not model.network.recall(prefix[:-1])
+    second = model.decoder()
+    second.hold(prefix)
+    assert second.stats.steps == 0
+    assert second.generate([*prefix, 5], max_tokens=12) == expected
+    assert second.stats.cached_tokens == len(prefix)
+    (kept,) = (tmp_path / "cache").glob("*.prefix")
+    kept.write_bytes(kept.read_bytes()[:-1] + b"\xff")  # a damaged one is computed anew
+    third = make()[0].decoder()
+    third.hold(prefix)
+    assert third.stats.steps > 0
+    assert third.generate([*prefix, 5], max_tokens=12) == expected
+
+
+def test_the_packed_weights_of_many_models_make_room(tmp_path: Path) -> None:
+    body = np.arange(64, dtype=np.uint8)
+    for number in range(7):
+        path = tmp_path / f"{number}.cells"
+        write_kept(path, bytes(32), body)
+        os.utime(path, (number, number))
+        read_kept(tmp_path / "0.cells", bytes(32), 64)  # the first one is used all the time
+    assert sorted(path.name[0] for path in tmp_path.iterdir()) == ["0", "4", "5", "6"]
 
 
 def test_a_cache_that_cannot_be_written_costs_a_remark(tmp_path: Path, tiny: Callable) -> None:
