@@ -264,6 +264,33 @@ def test_without_a_compiler_auto_says_why_it_is_slow(
         make(backend="fused")
 
 
+def test_a_compiler_is_needed_once(tmp_path: Path, tiny: Callable) -> None:
+    path = tmp_path / "tiny.gguf"
+    path.write_bytes(tiny(2)[0])
+    program = """
+import sys
+from pathlib import Path
+from edge_agent.errors import ModelError
+from edge_agent.slm.model import load_model
+try:
+    model = load_model(Path(sys.argv[1]), n_ctx=200, threads=1)
+    print(model.engine[:7], model.decoder().generate([1, 40, 5], max_tokens=5))
+except ModelError as error:
+    print(error)
+"""
+
+    def run(cache: str, tools: str) -> str:
+        places = {"CACHEDB": str(tmp_path / cache), "XDG_CACHE_HOME": str(tmp_path), "PATH": tools}
+        command = [sys.executable, "-W", "ignore", "-c", program, str(path)]
+        places |= {name: os.environ[name] for name in ("HOME", "LANG") if name in os.environ}
+        return subprocess.check_output(command, text=True, timeout=120, env=places)
+
+    with_compiler = run("kernels.db", os.environ["PATH"])
+    assert with_compiler.startswith("fused (")
+    assert run("kernels.db", str(tmp_path)) == with_compiler
+    assert "clang is missing" in run("none.db", str(tmp_path))
+
+
 @pytest.mark.parametrize(("count", "start"), [(0, 0), (65, 0), (4, 197)])
 def test_a_step_that_does_not_fit_is_refused(make: Callable, count: int, start: int) -> None:
     mask = np.ones((count, start + count), bool)
