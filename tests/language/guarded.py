@@ -1,9 +1,10 @@
 """Counts plans that the guards hold back: right ones, and ones that miss part of what was said.
 
-python tests/language/guarded.py --count 2000 --split calibrate
+python tests/language/guarded.py --count 300 --split calibrate --sort corrected_value
 
 The sentences come with their meaning from the generator, so no model is asked. A right plan that
-is held back is a daemon that does not understand; a damaged one that is not is a wrong deed.
+is held back is a daemon that does not understand; a damaged one that is not is a wrong deed. Both
+are counted by sort of sentence, or by the sorts that are given.
 """
 
 import argparse
@@ -14,13 +15,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from edge_agent.core.command import Action, Plan, Step, Target
+from edge_agent.core.command import Action, Extreme, Plan, Step, Target
 from edge_agent.factory.compose import Case
+from edge_agent.factory.compose.correcting import WRONG
 from edge_agent.factory.sentences.bank import Split
 from edge_agent.factory.sentences.cases import WORLDS, Source, cases, load_source
+from edge_agent.language.abilities import Abilities
 from edge_agent.language.grammar import compile_grammar, meaning
 from edge_agent.language.guards import is_question
 from edge_agent.language.interpreter import Sentence, doubt_of, slots_of
+from edge_agent.language.numbers import numbers_in
 from edge_agent.language.vocabulary import Vocabulary
 from edge_agent.language.wording import EXCEPT
 
@@ -33,6 +37,8 @@ MIX: Mapping[str, float] = {
     "follow_up": 0.10,
 }
 """Shares of the sorts of sentence that command."""
+SORTS = (*(sort for sort in MIX if sort != "corrected"), *(f"corrected_{one}" for one in WRONG))
+"""What is counted apart."""
 
 _END = 0
 _OPPOSITES = {
@@ -49,6 +55,7 @@ class Known:
     case: Case
     sentence: Sentence
     plan: Plan
+    sort: str | None
 
 
 class _Words:
@@ -62,11 +69,12 @@ class _Words:
         return [self._ids.setdefault(word, len(self._ids) + 1) for word in spaced]
 
 
-def known(source: Source, split: Split, seed: int) -> Iterator[Known]:
-    """Sentences that command, with their plans, without end."""
+def known(source: Source, split: Split, seed: int, sort: str | None = None) -> Iterator[Known]:
+    """Sentences that command, with their plans, without end: of one sort, or mixed."""
+    mix = MIX if sort is None else {sort: 1.0}
     vocabulary: Vocabulary | None = None
     words = _Words()
-    for case, world in cases(source, split, seed, worlds=WORLDS, mix=MIX, devices=None):
+    for case, world in cases(source, split, seed, worlds=WORLDS, mix=mix, devices=None):
         if vocabulary is None or vocabulary.registry is not world.registry:
             vocabulary = Vocabulary(world.registry)
         # A grammar of all targets takes long, and only those that are written can matter to it.
@@ -74,11 +82,12 @@ def known(source: Source, split: Split, seed: int) -> Iterator[Known]:
         every = case.candidates.targets
         named = [one for one in every if f" {one.target.phrase} " in written]
         slots = slots_of(case.text, named, vocabulary)
-        grammar = compile_grammar(world.registry, slots, words.encode, _END)
+        grammar = compile_grammar(Abilities(world.registry), slots, words.encode, _END)
         plan = meaning(grammar.commands, (*words.encode(case.output), _END))
         if isinstance(plan, Plan):
-            asks = is_question(case.text)
-            yield Known(case, Sentence(case.text, (), grammar, asks, every, world.registry), plan)
+            asks = is_question(case.text, follows=case.before is not None)
+            sentence = Sentence(case.text, (), grammar, asks, every, world.registry)
+            yield Known(case, sentence, plan, sort)
 
 
 def held_back(said: Known) -> str | None:
@@ -178,6 +187,58 @@ def _flipped(said: Known, _: random.Random) -> Iterator[tuple[str, Plan]]:
     (first, *more) = said.plan.actions
     if not more and str(first.value) in _OPPOSITES:
         yield said.case.text, Plan((replace(first, value=_OPPOSITES[str(first.value)]),))
+
+
+def _first_number(said: Known, _: random.Random) -> Iterator[tuple[str, Plan]]:
+    """The number that was said and taken back."""
+    (first, *more) = said.plan.actions
+    amount = _amount(first)
+    if more or amount is None or said.sort != "corrected_value":
+        return
+    names = {number for one in said.sentence.targets for number in numbers_in(one.target.phrase)}
+    for number in numbers_in(said.case.text):
+        if number not in {amount, *names}:
+            yield said.case.text, Plan((_with_amount(first, number - amount),))
+
+
+def _first_thing(said: Known, _: random.Random) -> Iterator[tuple[str, Plan]]:
+    """The thing that was said and taken back."""
+    (first, *more) = said.plan.actions
+    words = {*said.case.text.replace(",", " ").replace(".", " ").split()}
+    if more or said.sort != "corrected_target":
+        return
+    for one in said.sentence.targets:
+        target = one.target
+        meant = set(target.entities) & set(first.target.entities)
+        named = words >= {*target.phrase.split()} and one.of is None and not one.question_only
+        if named and not meant and _can(said, target, first.attribute):
+            yield said.case.text, Plan((replace(first, target=target),))
+
+
+def _can(said: Known, target: Target, attribute: str) -> bool:
+    entities = said.sentence.registry.entities
+    found = [entities[one].capability(attribute) for one in target.entities]
+    return any(capability is not None and capability.settable for capability in found)
+
+
+def _first_deed(said: Known, _: random.Random) -> Iterator[tuple[str, Plan]]:
+    """The opposite, which was said and taken back."""
+    (first, *more) = said.plan.actions
+    other = _opposite(first)
+    if not more and said.sort == "corrected_action" and other is not None:
+        yield said.case.text, Plan((other,))
+
+
+def _opposite(action: Action) -> Action | None:
+    match action.value:
+        case Step(direction):
+            return replace(action, value=replace(action.value, direction=-direction))
+        case Extreme.MINIMUM:
+            return replace(action, value=Extreme.MAXIMUM)
+        case Extreme.MAXIMUM:
+            return replace(action, value=Extreme.MINIMUM)
+    other = _OPPOSITES.get(str(action.value))
+    return None if other is None else replace(action, value=other)
 
 
 def _other_thing(said: Known, _: random.Random) -> Iterator[tuple[str, Plan]]:
@@ -305,6 +366,9 @@ DAMAGES: Mapping[str, Damage] = {
     "no exception": _no_exception,
     "the opposite": _flipped,
     "another thing": _other_thing,
+    "the first number": _first_number,
+    "the first thing": _first_thing,
+    "the first deed": _first_deed,
     "denied": _denied,
     "time ignored": _ending(_TIMES),
     "condition ignored": _ending(_CONDITIONS),
@@ -356,25 +420,36 @@ def tally(said: Iterator[Known], seed: int = 1) -> Tally:
 
 
 def main() -> int:
-    """Print the tally; 0 always, for it only measures."""
+    """Print both sides; 0 always, for it only measures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--count", type=int, default=2000)
+    parser.add_argument("--count", type=int, default=300, help="sentences of each sort")
     parser.add_argument("--split", type=Split, default=Split.CALIBRATE)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--show", type=int, default=5, help="examples of each class")
+    parser.add_argument("--sort", choices=SORTS, action="append", help="all where none is given")
+    parser.add_argument("--show", type=int, default=0, help="examples of each class")
     options = parser.parse_args()
-    found = tally(islice(known(load_source(), options.split, options.seed), options.count))
-    print(f"sentences {found.sentences}, right plans held back {found.false_alarms:.1%}")
-    for kind, texts in sorted(found.alarms.items(), key=lambda item: -len(item[1])):
-        print(f"  {len(texts):4d} {kind}")
-        for text in texts[: options.show]:
-            print(f"         {text}")
-    print("damaged plans held back")
-    for name, total in found.damages.items():
-        print(f"  {found.caught(name):6.1%} of {total:4d} {name}")
-        for text in found.slipped.get(name, ())[: options.show]:
-            print(f"         {text}")
+    for sort in options.sort or SORTS:
+        said = known(load_source(), options.split, options.seed, sort)
+        show(sort, tally(islice(said, options.count)), options.show)
     return 0
+
+
+def show(sort: str, found: Tally, most: int) -> None:
+    """Print what the guards did about one sort of sentence."""
+    print(f"{sort}: {found.sentences} right plans, {found.false_alarms:.1%} held back")
+    for kind, texts in sorted(found.alarms.items(), key=lambda item: -len(item[1])):
+        _show(f"{len(texts):6d} {kind}", texts[:most])
+    missed = sum(map(len, found.slipped.values()))
+    total = sum(found.damages.values())
+    print(f"{sort}: {total} damaged plans, {1 - missed / max(total, 1):.1%} held back")
+    for name, count in found.damages.items():
+        _show(f"{found.caught(name):6.1%} of {count:4d} {name}", found.slipped.get(name, ())[:most])
+
+
+def _show(line: str, texts: Sequence[str]) -> None:
+    print(f"  {line}")
+    for text in texts:
+        print(f"         {text}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The composer: every sort of sentence that can be made for one home, by its name."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from random import Random
 
 from edge_agent.core.entity import Kind
@@ -9,7 +10,7 @@ from edge_agent.errors import FactoryError
 from edge_agent.factory.compose.case import Case
 from edge_agent.factory.compose.clauses import Clauses
 from edge_agent.factory.compose.commands import Commands
-from edge_agent.factory.compose.correcting import Corrections
+from edge_agent.factory.compose.correcting import WRONG, Corrections
 from edge_agent.factory.compose.fitting import Repertoire
 from edge_agent.factory.compose.following import FollowUps
 from edge_agent.factory.compose.framing import Framing
@@ -63,6 +64,7 @@ class Composer:
             "timed": commands.timed,
             "conditional": commands.conditional,
             "corrected": corrections.corrected,
+            **{f"corrected_{wrong}": partial(corrections.corrected, wrong) for wrong in WRONG},
             "follow_up": follow_ups.follow_up,
             "cancelled": commands.cancelled,
             "question": questions.question,

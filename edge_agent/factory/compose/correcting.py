@@ -19,8 +19,10 @@ from edge_agent.factory.compose.scene import Scene
 from edge_agent.factory.sentences.bank import Phrasing
 from edge_agent.factory.sentences.refer import Reference, kind_phrases
 
+WRONG = ("target", "value", "action")
+"""What may be said wrong."""
 _SHARES = (58, 26, 16)
-"""Of things, values and actions; half of what comes about corrects things, which fit less often."""
+"""Half of what comes about corrects targets, which fit less often."""
 _TRIES = 16
 _MARK = "\ue000"
 """Stands in a phrasing behind the word that will be taken back: nobody says it."""
@@ -141,10 +143,14 @@ class Corrections:
         self._resolver = resolver
         self._framing = framing
 
-    def corrected(self) -> Case:
-        """A command whose speaker first says something wrong."""
-        ways = (self.of_target, self.of_value, self.of_action)
-        make = self._scene.random.choices(ways, _SHARES)[0]
+    def corrected(self, wrong: str | None = None) -> Case:
+        """A command whose speaker first says something wrong.
+
+        Args:
+            wrong: What is wrong, of `WRONG`; drawn where it is None.
+        """
+        ways = dict(zip(WRONG, (self.of_target, self.of_value, self.of_action), strict=True))
+        make = ways[wrong or self._scene.random.choices(WRONG, _SHARES)[0]]
         for _ in range(_TRIES):
             self._scene.speaker = None
             try:
