@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias
 
-from edge_agent.core.classes import CLASS_OF, ThingClass, is_of_air
+from edge_agent.core.classes import CLASS_OF, ThingClass
 from edge_agent.core.command import (
     Action,
     Ask,
@@ -25,9 +25,9 @@ from edge_agent.core.command import (
     Toggle,
     Wanted,
 )
-from edge_agent.core.entity import Attribute, Capability, Choice, Range, Reading, Text, Value
-from edge_agent.core.registry import Registry
+from edge_agent.core.entity import Attribute, Value
 from edge_agent.errors import ModelError
+from edge_agent.language.abilities import Abilities, Ability, Members
 from edge_agent.language.times import Time
 from edge_agent.language.vocabulary import Spoken
 from edge_agent.language.wording import (
@@ -218,11 +218,11 @@ def _leaves(root: Node, tokens: Sequence[int]) -> Sequence[Leaf] | None:
     return None if node.edges else passed
 
 
-def compile_grammar(registry: Registry, slots: Slots, encode: Encoder, end: int) -> Grammar:
+def compile_grammar(abilities: Abilities, slots: Slots, encode: Encoder, end: int) -> Grammar:
     """The automaton for one sentence; its size depends on the slots alone.
 
     Args:
-        registry: The snapshot that the targets belong to.
+        abilities: Of the snapshot that the targets belong to.
         slots: The targets, numbers and texts that the sentence may use.
         encode: The tokenizer's encoder; every phrase is encoded with its leading space.
         end: The token that ends an output.
@@ -230,7 +230,7 @@ def compile_grammar(registry: Registry, slots: Slots, encode: Encoder, end: int)
     Raises:
         ModelError: A question and a command would begin with the same token.
     """
-    writer = _Writer(registry, slots)
+    writer = _Writer(abilities, slots)
     done = {end: Node()}
     actions, questions, conditions = Node(), Node(), Node()
     again = {**done, **_through(encode(SEPARATOR), actions)}
@@ -274,20 +274,19 @@ def _through(tokens: Sequence[int], goal: Node) -> Mapping[int, Node]:
 class _Writer:
     """Writes out every phrase that the slots allow, with its meaning."""
 
-    def __init__(self, registry: Registry, slots: Slots) -> None:
+    def __init__(self, abilities: Abilities, slots: Slots) -> None:
+        self._abilities = abilities
         self._slots = slots
-        self._registry = registry
 
     def actions(self) -> Iterator[tuple[str, Action]]:
         """Commands: target by target, attribute by attribute."""
         for spoken in self._slots.targets:
             if spoken.question_only:
                 continue
-            for attribute, capabilities in self._capabilities(spoken).items():
-                settable = {key: known for key, known in capabilities.items() if known.settable}
+            for attribute, ability in self._of(spoken).items():
                 # "lock the front door" means the lock, not the contact of the same name.
-                target = replace(spoken.target, entities=tuple(settable))
-                for wanted in self._values(attribute, list(settable.values())):
+                target = replace(spoken.target, entities=ability.settable.entities)
+                for wanted in self._values(attribute, ability.settable):
                     text = write_command(target.phrase, attribute, wanted)
                     yield text, Action(target, attribute, wanted)
 
@@ -298,15 +297,14 @@ class _Writer:
                 yield from self._of_class(spoken.target, spoken.of)
                 continue
             phrase = spoken.target.phrase
-            wide = self._capabilities(spoken, spoken.everywhere) if spoken.everywhere else {}
-            for attribute, capabilities in self._capabilities(spoken).items():
-                found = {key: known for key, known in capabilities.items() if known.readable}
-                if not found:
+            wide = self._of(spoken, spoken.everywhere) if spoken.everywhere else {}
+            for attribute, ability in self._of(spoken).items():
+                readable = ability.readable
+                if not readable.entities:
                     continue
-                readable = list(found.values())
-                near = Target(phrase, tuple(found), collective=True)
-                ids = [key for key, known in wide.get(attribute, {}).items() if known.readable]
-                far = replace(near, entities=tuple(ids)) if ids else near
+                near = Target(phrase, readable.entities, collective=True)
+                ids = wide[attribute].readable.entities if attribute in wide else ()
+                far = replace(near, entities=ids) if ids else near
                 for ask, value, comparison in self._asked(spoken, attribute, readable):
                     text = write_question(phrase, attribute, ask, value, comparison)
                     target = near if ask is Ask.STATE else far
@@ -320,20 +318,20 @@ class _Writer:
                 yield text, Query(ask, target, one.attribute, state)
 
     def _asked(
-        self, spoken: Spoken, attribute: str, readable: Sequence[Capability]
+        self, spoken: Spoken, attribute: str, readable: Members
     ) -> Iterator[tuple[Ask, Value | None, Comparison]]:
         """What may be asked about the members of a target that have an attribute."""
         yield Ask.STATE, None, Comparison.IS
-        for option in _options(readable):
+        for option in readable.options[:_MOST_ASKED]:
             yield Ask.STATE, option, Comparison.IS
             if spoken.plural:
                 for ask in (Ask.WHICH, Ask.COUNT, Ask.ANY):
                     yield ask, option, Comparison.IS
-        if attribute in _WORDED and not _options(readable):
+        if attribute in _WORDED and not readable.options:
             # Where somebody is has no closed list; whether that is at home can be asked.
             for option in CLASS_OF[attribute].states:
                 yield Ask.STATE, option, Comparison.IS
-        if any(isinstance(known.domain, Range | Reading) for known in readable):
+        if readable.numeric:
             for number in self._slots.numbers:
                 yield Ask.STATE, number, Comparison.ABOVE
                 yield Ask.STATE, number, Comparison.BELOW
@@ -344,69 +342,39 @@ class _Writer:
             if spoken.of is not None:
                 continue
             phrase = spoken.target.phrase
-            for attribute, capabilities in self._capabilities(spoken).items():
-                found = {key: known for key, known in capabilities.items() if known.readable}
-                readable = list(found.values())
-                target = replace(spoken.target, entities=tuple(found))
+            for attribute, ability in self._of(spoken).items():
+                readable = ability.readable
+                target = replace(spoken.target, entities=readable.entities)
                 tests: list[tuple[Comparison, Value]] = [
-                    (Comparison.IS, option) for option in _options(readable)
+                    (Comparison.IS, option) for option in readable.options[:_MOST_ASKED]
                 ]
-                if any(isinstance(known.domain, Range | Reading) for known in readable):
+                if readable.numeric:
                     for number in self._slots.numbers:
                         tests += [(Comparison.ABOVE, number), (Comparison.BELOW, number)]
                 for comparison, value in tests:
                     text = write_condition(phrase, attribute, comparison, value)
                     yield text, Condition(target, attribute, comparison, value)
 
-    def _capabilities(
-        self, spoken: Spoken, ids: Sequence[str] = ()
-    ) -> Mapping[str, Mapping[str, Capability]]:
-        """Attribute -> entity id -> capability, for these entities or the members of a target."""
-        found: dict[str, dict[str, Capability]] = {}
-        kinds = set()
-        for entity_id in ids or spoken.target.entities:
-            entity = self._registry.entities.get(entity_id)
-            for capability in entity.capabilities if entity else ():
-                found.setdefault(capability.attribute, {})[entity_id] = capability
-            kinds.add(entity.kind if entity else None)
-        if spoken.target.collective and len(kinds) > 1:
-            # "everything" and rooms can be switched; nobody sets the position of everything.
-            return {key: self._of_air(key, found[key]) for key in _MIXED if key in found}
-        # "is the radio on" asks for its power, though its mute is on or off as well.
-        return dict(sorted(found.items(), key=lambda item: item[0] != Attribute.POWER))
+    def _of(self, spoken: Spoken, entities: tuple[str, ...] = ()) -> Mapping[str, Ability]:
+        """By attribute, what these things, or those of a target, can do."""
+        target = spoken.target
+        return self._abilities.of(entities or target.entities, collective=target.collective)
 
-    def _of_air(self, key: str, found: dict[str, Capability]) -> Mapping[str, Capability]:
-        """Without what is not the air of a room: nobody asks the fridge how warm the kitchen is."""
-        if key == Attribute.POWER:
-            return found
-        entities = self._registry.entities
-        air = {one: known for one, known in found.items() if is_of_air(entities[one])}
-        return air or found
-
-    def _values(self, attribute: str, capabilities: Sequence[Capability]) -> Iterator[Wanted]:
-        yield from _options(capabilities, most=_MOST_OPTIONS)
-        if attribute == Attribute.POWER and capabilities:
+    def _values(self, attribute: str, settable: Members) -> Iterator[Wanted]:
+        yield from settable.options[:_MOST_OPTIONS]
+        if attribute == Attribute.POWER and settable.entities:
             yield Toggle.TOGGLE
-        if any(isinstance(known.domain, Range) for known in capabilities):
+        if settable.ranged:
             for number in self._slots.numbers:
                 yield from (number, Step(1, number), Step(-1, number))
             yield from (Step(1), Step(-1), *Extreme)
-        if any(isinstance(known.domain, Text) for known in capabilities):
+        if settable.texts:
             yield from self._slots.texts
 
 
 _WORDED = frozenset({Attribute.LOCATION, "battery"})
 """What has no list of words, though it is asked about with two: home and away, low and normal."""
-_MIXED = (Attribute.POWER, Attribute.TEMPERATURE, Attribute.CURRENT_TEMPERATURE, "humidity")
-_MOST_OPTIONS = 40
-
-
-def _options(capabilities: Sequence[Capability], *, most: int = 12) -> list[str]:
-    options: dict[str, None] = {}
-    for capability in capabilities:
-        if isinstance(capability.domain, Choice):
-            options.update(dict.fromkeys(capability.domain.options))
-    return list(options)[:most]
+_MOST_OPTIONS, _MOST_ASKED = 40, 12
 
 
 def _widest(targets: Iterable[Spoken]) -> Iterable[Target]:

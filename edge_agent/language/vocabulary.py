@@ -19,6 +19,7 @@ from edge_agent.core.command import Target
 from edge_agent.core.entity import Area, Entity, Floor, Group, Kind
 from edge_agent.core.names import fold
 from edge_agent.core.registry import Registry
+from edge_agent.language.abilities import Abilities
 from edge_agent.language.synonyms import (
     CLASS_WORDS,
     COMMON_WORDS,
@@ -79,6 +80,7 @@ class Vocabulary:
     def __init__(self, registry: Registry) -> None:
         """Indexes the snapshot: linear in the number of names, no model involved."""
         self.registry = registry
+        self.abilities = Abilities(registry)
         self._named: list[Spoken | Area | Floor] = []
         self._by_kind: dict[Kind, list[Entity]] = defaultdict(list)
         by_name: dict[str, list[Entity]] = defaultdict(list)

@@ -42,7 +42,7 @@ class Reach:
         # Only the targets that are written can matter; a grammar of all of them takes long.
         targets = [one for one in candidates.targets if f" {one.target.phrase} " in written]
         slots = slots_of(text, targets, self._vocabulary)
-        grammar = compile_grammar(self._vocabulary.registry, slots, self._encode, _END)
+        grammar = compile_grammar(self._vocabulary.abilities, slots, self._encode, _END)
         root = grammar.questions if is_question(text, follows=follows) else grammar.commands
         tokens = (*self._encode(f" {output}"), _END)
         node = root

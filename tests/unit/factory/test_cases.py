@@ -17,6 +17,7 @@ from edge_agent.factory.compose import Case
 from edge_agent.factory.sentences.bank import BANK, Bank, Split
 from edge_agent.factory.sentences.cases import OWN, WORLDS, Source, World, cases, load_source
 from edge_agent.factory.worlds.names import split_of_name
+from edge_agent.language.abilities import Abilities
 from edge_agent.language.grammar import MOST_ACTIONS, compile_grammar, meaning
 from edge_agent.language.guards import is_question
 from edge_agent.language.interpreter import slots_of
@@ -53,7 +54,7 @@ def test_the_daemon_can_say_every_output_and_it_means_something(split: Split, so
     for case, world in some(split, sort):
         vocabulary = vocabularies.setdefault(id(world), Vocabulary(world.registry))
         slots = slots_of(case.text, case.candidates.targets, vocabulary)
-        grammar = compile_grammar(world.registry, slots, words, END)
+        grammar = compile_grammar(Abilities(world.registry), slots, words, END)
         root = grammar.questions if is_question(case.text) else grammar.commands
         tokens, node = (*words(f" {case.output}"), END), root
         for token in tokens:

@@ -7,6 +7,7 @@ import pytest
 from edge_agent.core.command import Ask, Query, Refusal
 from edge_agent.core.entity import ON_OFF, Area, Capability, Choice, Entity, Kind
 from edge_agent.core.registry import Changes, Registry
+from edge_agent.language.abilities import Abilities
 from edge_agent.language.grammar import Slots, compile_grammar, meaning
 from edge_agent.language.vocabulary import NAMES, Vocabulary
 
@@ -34,7 +35,7 @@ def understood(text, output, area=None, *, root="questions"):
         return [words.setdefault(word, len(words) + 1) for word in re.findall(r" ?[^\s;]+|;", said)]
 
     targets = VOCABULARY.candidates(text, HOME.areas.get(area)).targets
-    grammar = compile_grammar(HOME, Slots(targets), encode, 0)
+    grammar = compile_grammar(Abilities(HOME), Slots(targets), encode, 0)
     return meaning(getattr(grammar, root), [*encode(f" {output}"), 0])
 
 

@@ -31,6 +31,7 @@ from edge_agent.core.entity import (
 )
 from edge_agent.core.registry import Changes, Registry
 from edge_agent.errors import ModelError
+from edge_agent.language.abilities import Abilities
 from edge_agent.language.grammar import MOST_ACTIONS, Slots, compile_grammar, meaning
 from edge_agent.language.guards import LATER, unheeded
 from edge_agent.language.times import times_in
@@ -66,7 +67,7 @@ def build(home, text, numbers=(), texts=(), *, area=None, times="", also=(), **o
     words = Words()
     targets = Vocabulary(home).candidates(text, area, most=40, also=also).targets
     slots = Slots(targets, numbers, texts, times_in(times), **offered)
-    return compile_grammar(home, slots, words, END), words
+    return compile_grammar(Abilities(home), slots, words, END), words
 
 
 def say(root, words, text):
@@ -345,7 +346,9 @@ def test_first_words_of_questions_conditions_and_commands_differ(full):
 def test_tokenizer_that_would_mix_questions_and_commands_is_refused(home):
     targets = (Spoken(Target("sofa lamp", ("light.sofa",)), ("sofa", "lamp")),)
     with pytest.raises(ModelError, match="first words"):
-        compile_grammar(home, Slots(targets), lambda text: [ord(char) for char in text], END)
+        compile_grammar(
+            Abilities(home), Slots(targets), lambda text: [ord(char) for char in text], END
+        )
 
 
 @pytest.mark.model
@@ -357,7 +360,7 @@ def test_tokenizer_of_the_model_keeps_questions_and_commands_apart(full, home):
     encode = Tokenizer.from_gguf(file.metadata).encode
     targets = Vocabulary(home).candidates("kitchen", None, most=40).targets
     slots = Slots(targets, (21.0,), ("milk",), conditional=True)
-    grammar = compile_grammar(home, slots, encode, encode("\n")[0])
+    grammar = compile_grammar(Abilities(home), slots, encode, encode("\n")[0])
     verbs = {encode(f" {form.split()[0]}")[0] for form in VALUE_FORMS.values()}
     assert not verbs & set(grammar.questions.children)
     assert len(grammar.commands.children) > len(grammar.questions.children)
@@ -374,7 +377,7 @@ def test_size_depends_on_the_targets_and_not_on_the_home(home):
     )
     targets = (Spoken(Target("sofa lamp", ("light.sofa",)), ("sofa", "lamp")),)
     sizes = [
-        len(nodes(compile_grammar(each, Slots(targets, (21.0,)), Words(), END).commands))
+        len(nodes(compile_grammar(Abilities(each), Slots(targets, (21.0,)), Words(), END).commands))
         for each in (home, many)
     ]
     assert sizes[0] == sizes[1]
@@ -382,7 +385,7 @@ def test_size_depends_on_the_targets_and_not_on_the_home(home):
 
 def test_target_whose_entities_are_gone_offers_nothing(home):
     gone = Spoken(Target("old lamp", ("light.gone",)), ("old", "lamp"))
-    grammar = compile_grammar(home, Slots((gone,), (1.0,)), Words(), END)
+    grammar = compile_grammar(Abilities(home), Slots((gone,), (1.0,)), Words(), END)
     assert len(grammar.commands.children) == 1  # the refusal
 
 
