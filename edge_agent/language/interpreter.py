@@ -211,7 +211,7 @@ class Interpreter:
         )
         targets = candidates.targets
         slots = slots_of(text, targets, vocabulary)
-        grammar = compile_grammar(vocabulary.registry, slots, self._model.encode, self._end)
+        grammar = compile_grammar(vocabulary.abilities, slots, self._model.encode, self._end)
         context = context_of(vocabulary, candidates, area, before)
         prompt = (*self._prefix, *self._tokens(self._prompt.tail(text, context)))
         asks = is_question(text, follows=before is not None)
