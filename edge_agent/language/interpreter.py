@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from edge_agent.core.command import Meaning, Plan, Query, Refusal, Target
-from edge_agent.core.entity import Area, Risk, Text
+from edge_agent.core.entity import Area, Risk
 from edge_agent.core.names import fold
 from edge_agent.core.registry import Registry
 from edge_agent.language.grammar import Grammar, Node, Slots, compile_grammar, meaning
@@ -343,13 +343,12 @@ def slots_of(text: str, targets: Sequence[Spoken], vocabulary: Vocabulary) -> Sl
 
 
 def _texts(text: str, targets: Sequence[Spoken], vocabulary: Vocabulary) -> list[str]:
-    entities = vocabulary.registry.entities
     takes_text = any(
-        isinstance(capability.domain, Text) and capability.settable
-        for spoken in targets
-        for entity_id in spoken.target.entities
-        if entity_id in entities
-        for capability in entities[entity_id].capabilities
+        ability.settable.texts
+        for target in (spoken.target for spoken in targets)
+        for ability in vocabulary.abilities.of(
+            target.entities, collective=target.collective
+        ).values()
     )
     if not takes_text:
         return []
