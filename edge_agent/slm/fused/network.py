@@ -6,11 +6,14 @@ cells are read or threads share the work.
 
 import ctypes
 import hashlib
+import math
+import mmap
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -80,6 +83,16 @@ _CONTROL = -(-ctypes.sizeof(_Step) // _LINE) * _LINE + 3 * _LINE
 _PROCESSORS = ("portable", "AVX2", "AVX-VNNI", "AVX-512 VNNI", "NEON", "NEON with dot product")
 
 
+def zeros(shape: tuple[int, ...], dtype: DTypeLike = np.float32) -> NDArray[Any]:
+    """Zeros on pages of their own, which cost memory only once they are written.
+
+    A cache is made for the longest prompt, and hardly one is long.
+    """
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    room = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    return np.frombuffer(room, dtype).reshape(shape)
+
+
 class _Memory:
     """Arrays that a program holds the addresses of."""
 
@@ -93,7 +106,7 @@ class _Memory:
 
     def new(self, *shape: int, dtype: DTypeLike = np.float32) -> int:
         """The address of zeros."""
-        return self.keep(np.zeros(shape, dtype))
+        return self.keep(zeros(shape, dtype))
 
 
 class FusedStep:
@@ -141,12 +154,12 @@ class FusedStep:
         self._slots = -(-n_ctx // ROWS) * ROWS
         half = config.head_dim // 2
         self._frequencies = config.rope_base ** -(np.arange(half) / half)
-        self._x = np.zeros((MOST, config.dim), np.float32)
-        self._visible = np.zeros((MOST, self._slots), np.uint8)
-        self._rows = np.zeros(MOST, np.int32)
-        self._rotation = np.zeros(2 * MOST * half, np.float32)
-        self._logits = np.zeros((MOST, cells["head"].groups * ROWS), np.float32)
-        room = np.zeros(_CONTROL + _LINE, np.uint8)
+        self._x = zeros((MOST, config.dim))
+        self._visible = zeros((MOST, self._slots), np.uint8)
+        self._rows = zeros((MOST,), np.int32)
+        self._rotation = zeros((2 * MOST * half,))
+        self._logits = zeros((MOST, cells["head"].groups * ROWS))
+        room = zeros((_CONTROL + _LINE,), np.uint8)
         start = -memory.keep(room) % _LINE
         self._control = step = _Step.from_buffer(room[start:].data)
         self._lay_out(file, cells, threads)
@@ -244,7 +257,7 @@ class FusedStep:
         for index, layer in enumerate(layers):
             layer.attn_norm = vector(f"blk.{index}.attn_norm")
             layer.ffn_norm = vector(f"blk.{index}.ffn_norm")
-            keys, values = (np.zeros(cache, np.float16) for _ in range(2))
+            keys, values = (zeros(cache, np.float16) for _ in range(2))
             layer.keys, layer.values = memory.keep(keys), memory.keep(values)
             self._cache += keys, values
             for name in ("qkv", "out", "gate_up", "down"):
