@@ -6,6 +6,7 @@ starting it anew, which ends every stream. All that touches it goes through one 
 
 import importlib
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,6 +21,8 @@ _COMMON_RATES = (48_000, 44_100)
 _MOST_CHANNELS = 32
 """ALSA's virtual devices claim 128."""
 _BLOCK_SECONDS = 0.032
+_ENDS_WITHIN = 0.3
+"""Seconds for a callback to be called once more; that of a device that is gone never is."""
 
 
 class Stream(Protocol):
@@ -34,8 +37,8 @@ class Stream(Protocol):
         """Let sound flow."""
         ...
 
-    def stop(self) -> None:
-        """End, after what is still in the buffers."""
+    def abort(self) -> None:
+        """End at once, without what is still in the buffers."""
         ...
 
     def close(self) -> None:
@@ -107,7 +110,8 @@ class Audio:
         """Keeps the module; it has started PortAudio when it was imported."""
         self.portaudio = portaudio
         self._lock = threading.RLock()
-        self._open: list[Stream] = []
+        self._open: dict[Stream, threading.Event] = {}
+        """The streams, with the sign for their callbacks to end."""
         self._stale = False
         self._started = True
 
@@ -195,6 +199,13 @@ class Audio:
             VoiceError: There is no such device, or it cannot be opened.
         """
         make = getattr(self.portaudio, f"{direction.value.capitalize()}Stream")
+        closing = threading.Event()
+
+        def called(*arguments: Any) -> None:
+            if closing.is_set():
+                raise self.portaudio.CallbackAbort
+            callback(*arguments)
+
         with self._lock:
             device = self.find(wanted, direction)
             for rate, channels in _attempts(device):
@@ -206,7 +217,7 @@ class Audio:
                         channels=channels,
                         dtype="int16",
                         blocksize=block,
-                        callback=callback,
+                        callback=called,
                         **options,
                     )
                 except (self.portaudio.PortAudioError, ValueError) as error:
@@ -214,7 +225,7 @@ class Audio:
                     if _UNAVAILABLE in error.args:
                         break
                     continue
-                self._open.append(stream)
+                self._open[stream] = closing
                 return Opened(stream, device, rate, channels, block)
             self._stale = True
         raise VoiceError(
@@ -230,12 +241,16 @@ class Audio:
         """
         with self._lock:
             self._stale = self._stale or lost
-            if stream not in self._open:
+            closing = self._open.pop(stream, None)
+            if closing is None:
                 return
-            self._open.remove(stream)
+            closing.set()
             try:
-                # Not `abort`: on ALSA it cancels the callback's thread, wherever in Python that is.
-                stream.stop()
+                # The callback ends its own thread; `abort` would cancel it wherever it is.
+                give_up = time.monotonic() + _ENDS_WITHIN
+                while stream.active and time.monotonic() < give_up:
+                    time.sleep(0.005)
+                stream.abort()
                 stream.close()
             except self.portaudio.PortAudioError:
                 self._stale = True  # a device that is gone cannot even be closed
