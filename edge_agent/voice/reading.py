@@ -1,0 +1,67 @@
+"""What a recogniser wrote, as it was said: the one form in which the stages exchange text."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from edge_agent.core.names import fold
+from edge_agent.voice.ports import Heard
+
+_SIGNS = {
+    "%": " percent ",
+    "°": " degrees ",
+    "&": " and ",
+    "\N{RIGHT SINGLE QUOTATION MARK}": "'",
+    "$": " dollars ",
+}
+_NO_WORD = re.compile(r"[^\w'.:\s]+|(?<!\d)[.:]|[.:](?!\d)|(?<!\w)'|'(?!\w)|_")
+_ASIDE = re.compile(r"\[[^]]*\]|\([^)]*\)|\*[^*]*\*")
+"""What subtitles say of sounds: "[music]", "(laughs)"."""
+_LONGEST_LOOP = 16
+_SHORTEST_TAIL = 3
+
+
+def spoken(text: str) -> str:
+    """Lower case, single spaces, no punctuation but apostrophes and what stands in a number."""
+    text = _ASIDE.sub(" ", text)
+    for sign, word in _SIGNS.items():
+        text = text.replace(sign, word)
+    return fold(_NO_WORD.sub(" ", text))
+
+
+def without_loops(text: str) -> str:
+    """Says once what is said again and again, as recognisers do over trailing silence.
+
+    A sentence of three words or more that comes twice in a row is one; so is anything that comes
+    three times in a row, but for numbers: "one one one" is how digits are said.
+    """
+    words = text.split()
+    at = 0
+    while at < len(words):
+        for length in range(1, min(_LONGEST_LOOP, (len(words) - at) // 2) + 1):
+            part = words[at : at + length]
+            times = 1
+            while words[at + times * length : at + (times + 1) * length] == part:
+                times += 1
+            counted = all(word.isdigit() or word in _DIGITS for word in part)
+            end = at + times * length
+            if times > 1 and not counted and (length >= 3 or times > 2):
+                words[at + length : end] = []
+                break
+        at += 1
+    # The last turn of a loop is often cut short: a tail that says how the sentence began.
+    for tail in range(len(words) // 2, _SHORTEST_TAIL - 1, -1):
+        if words[-tail:] == words[:tail]:
+            return " ".join(words[:-tail])
+    return " ".join(words)
+
+
+_DIGITS = frozenset("zero oh one two three four five six seven eight nine double triple".split())
+
+
+def distinct(heard: Iterable[Heard]) -> Sequence[Heard]:
+    """Readings in their order, without empty ones and without repetitions."""
+    best: dict[str, Heard] = {}
+    for one in heard:
+        if one.text:
+            best.setdefault(one.text, one)
+    return tuple(best.values())

@@ -1,0 +1,163 @@
+"""Whisper through CTranslate2: told by a prompt what exists here, cheap on short sentences.
+
+Knows no registry and no wake word; `ctranslate2` is imported by the one who makes it.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge_agent.errors import VoiceError
+from edge_agent.voice.bias import CARRIERS, telling, words_of
+from edge_agent.voice.features import log_mel
+from edge_agent.voice.pieces import Pieces, gpt2_pieces
+from edge_agent.voice.ports import RATE, Bias, Heard, Samples
+from edge_agent.voice.reading import distinct, spoken, without_loops
+from edge_agent.voice.weights import INSTALL, WHISPER, locate
+
+_LONGEST = 30.0
+"""Seconds that the encoder has places for."""
+_TOKENS_A_SECOND = 6
+"""More than anybody says; bounds a loop before it is cut."""
+_PUNCTUATION = (".", ",", "?", "!", "-", "'")
+
+
+@dataclass(frozen=True, slots=True)
+class WhisperSettings:
+    """What is weighed against what."""
+
+    beam: int = 5
+    threads: int = 1
+    padding: float = 1.0
+    """Seconds of silence after the sentence: less and it ends too soon, more costs time."""
+    prompt: int = 160
+    """Tokens of the prompt at most; the model has room for 223, and each costs time."""
+    min_score: float = -1.0
+    """Average log-probability below which it is no sentence."""
+    max_no_speech: float = 0.6
+    """Probability of silence above which it is none, unless the words are certain."""
+    certain: float = -0.4
+
+
+class Whisper:
+    """A recogniser for open talk."""
+
+    def __init__(self, path: Path | None = None, settings: WhisperSettings | None = None) -> None:
+        """Loads the model; about 80 MB.
+
+        Raises:
+            VoiceError: The package or the weights are missing or damaged.
+        """
+        try:
+            import ctranslate2  # noqa: PLC0415  (heavy, and part of an extra)
+        except ImportError as error:
+            raise VoiceError(f"the package ctranslate2 is missing: {INSTALL}") from error
+        folder = locate(WHISPER, path)
+        self._settings = settings or WhisperSettings()
+        self._pieces = gpt2_pieces(folder / "vocabulary.txt")
+        self._view: Any = ctranslate2.StorageView.from_array
+        try:
+            self._model: Any = ctranslate2.models.Whisper(
+                str(folder), compute_type="int8", intra_threads=self._settings.threads
+            )
+        except (RuntimeError, ValueError) as error:
+            raise VoiceError(f"{WHISPER.title} in {folder} cannot be used: {error}") from error
+        self._bias = Bias()
+        self._made: tuple[list[int], list[int]] | None = None
+
+    @property
+    def name(self) -> str:
+        """The engine and its model, for people."""
+        return f"{WHISPER.title} (CTranslate2, int8)"
+
+    def bias(self, bias: Bias) -> None:
+        """Expect these words; what follows from them is worked out when next somebody speaks."""
+        if bias != self._bias:
+            self._bias, self._made = bias, None
+
+    def transcribe(self, samples: Samples) -> Sequence[Heard]:
+        """What was said, the best reading first; nothing where it was no sentence."""
+        if not samples.any():
+            return ()
+        settings = self._settings
+        if self._made is None:
+            self._made = (
+                prompt_tokens(self._bias, self._pieces, settings.prompt),
+                unsaid_tokens(self._bias, self._pieces),
+            )
+        before, unsaid = self._made
+        seconds = min(len(samples) / RATE, _LONGEST)
+        picture = log_mel(samples, min(seconds + settings.padding, _LONGEST))
+        result = self._model.generate(
+            self._view(picture[np.newaxis]),
+            [[*before, *_start(self._pieces)]],
+            beam_size=settings.beam,
+            num_hypotheses=settings.beam,
+            max_length=len(before) + 2 + 8 + int(_TOKENS_A_SECOND * seconds),
+            return_scores=True,
+            return_no_speech_prob=True,
+            suppress_tokens=[-1, *unsaid],
+        )[0]
+        heard = distinct(
+            Heard(without_loops(spoken(self._pieces.decode(ids))), score)
+            for ids, score in zip(result.sequences_ids, result.scores, strict=True)
+        )
+        if not heard or heard[0].score < settings.min_score:
+            return ()
+        silent = result.no_speech_prob > settings.max_no_speech
+        return () if silent and heard[0].score < settings.certain else heard
+
+
+def _start(pieces: Pieces) -> tuple[int, int]:
+    """Start of transcript, no times: an English model takes neither language nor task."""
+    # Controls follow the words: end of text, start of transcript, then languages and tasks.
+    return (len(pieces) + 1, len(pieces) + 106)
+
+
+def prompt_tokens(bias: Bias, pieces: Pieces, most: int) -> list[int]:
+    """What was supposedly said before, within `most` tokens; empty without a bias.
+
+    The model leans on it most near its end, so the likeliest stands there: whole sentences, before
+    them rooms and values, names before those. A name whose every word is there already is left out.
+    """
+    if most < 2:
+        return []
+    parts: list[list[int]] = []
+    left = most - 1
+    known: set[str] = set()
+    for text in (*bias.phrases[:3], *bias.values, *bias.areas, *bias.names):
+        words = text.split()
+        if known.issuperset(telling(words)) and text not in bias.phrases:
+            continue
+        part = [token for word in words for token in pieces.encode(f" {word}")]
+        part += pieces.encode("," if text not in bias.phrases else ".")
+        if len(part) > left:
+            continue
+        known.update(words)
+        left -= len(part)
+        parts.append(part)
+    previous = len(pieces) + 104
+    return [previous, *(token for part in reversed(parts) for token in part)] if parts else []
+
+
+def unsaid_tokens(bias: Bias, pieces: Pieces) -> list[int]:
+    """The tokens that no word of a closed menu has; none where anything may be said."""
+    if not bias.closed:
+        return []
+    said = {token for mark in _PUNCTUATION for token in pieces.encode(mark)}
+    for word in {*words_of(bias), *CARRIERS}:
+        for form in _forms(word):
+            said.update(pieces.encode(form))
+            said.update(pieces.encode(f" {form}"))
+    return [token for token in range(len(pieces)) if token not in said]
+
+
+def _forms(word: str) -> Iterable[str]:
+    """A word as it may be written: in capitals at the start of a sentence, in the plural."""
+    yield from (word, word[:1].upper() + word[1:])
+    if re.fullmatch(r"\w{3,}", word) and not word.endswith("s"):
+        yield f"{word}s"
