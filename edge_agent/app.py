@@ -18,6 +18,7 @@ from edge_agent.core.interlock import Control, Requirement, Rule
 from edge_agent.core.policy import Policy, Verdict
 from edge_agent.core.registry import Annotation, Registry
 from edge_agent.devices.adapter import Adapter
+from edge_agent.devices.appliance import Appliance
 from edge_agent.devices.homeassistant import HomeAssistant
 from edge_agent.devices.shelly import Shelly
 from edge_agent.devices.tasmota import Tasmota
@@ -253,6 +254,8 @@ def translators(config: Config, car: Vss | None) -> list[Adapter]:
         (devices.homeassistant.enabled, lambda: HomeAssistant(devices.homeassistant.prefix)),
     ]
     adapters = [make() for enabled, make in found if enabled]
+    if config.appliance is not None:
+        adapters.insert(0, Appliance(config.appliance))
     return [*adapters, car] if car else adapters
 
 

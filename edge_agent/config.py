@@ -10,6 +10,7 @@ import socket
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
+from types import NoneType
 from typing import Any, Literal, TypeAlias, TypeVar, get_args, get_origin
 
 import msgspec
@@ -18,6 +19,7 @@ from edge_agent.config_files import apply_override, read_layers
 from edge_agent.core.entity import Origin, Risk
 from edge_agent.core.interlock import MAX_AGE
 from edge_agent.core.policy import Verdict
+from edge_agent.devices.appliance import ApplianceSettings
 from edge_agent.devices.vss_signals import Signal
 from edge_agent.errors import ConfigError
 
@@ -233,6 +235,8 @@ class Config(_Section, frozen=True, kw_only=True):
     devices: DevicesConfig = DevicesConfig()
     home: HomeConfig = HomeConfig()
     vehicle: VehicleConfig = VehicleConfig()
+    appliance: ApplianceSettings | None = None
+    """The device that the daemon is built into, where it announces nothing itself."""
     policy: PolicyConfig = PolicyConfig()
     log: LogConfig = LogConfig()
     mqtt_password: str | None = None
@@ -301,7 +305,7 @@ def _explained(message: str, document: Any, kind: Any) -> str:
     for name, index in _STEP.findall(at):
         if name:
             fields = {field.name: field.type for field in msgspec.structs.fields(expected)}
-            place, value, expected = f"{place}.{name}", value.get(name), fields[name]
+            place, value, expected = f"{place}.{name}", value.get(name), _given(fields[name])
         elif index == "...":  # msgspec does not say which key of a mapping it was
             item = get_args(expected)[1]
             key = next(key for key in value if not _fits(value[key], item))
@@ -313,6 +317,12 @@ def _explained(message: str, document: Any, kind: Any) -> str:
         expected = get_args(expected)[0]
     legal = _legal(expected)
     return f"{place.strip('.') or 'top level'}: {text}" + (f"; legal: {legal}" if legal else "")
+
+
+def _given(kind: Any) -> Any:
+    """What may be left out, where it is not left out."""
+    kinds = get_args(kind)
+    return kinds[0] if kinds[1:] == (NoneType,) else kind
 
 
 def _fits(value: object, kind: Any) -> bool:
@@ -356,6 +366,11 @@ def _check(config: Config, path: Path) -> None:
         if area.floor is not None and area.floor not in config.home.floors:
             floors = ", ".join(config.home.floors) or "none are defined"
             raise ConfigError(f"{path}: home.areas.{name}.floor: {area.floor!r}; legal: {floors}")
+    if config.appliance is not None:
+        try:
+            config.appliance.check()
+        except ConfigError as error:
+            raise ConfigError(f"{path}: {error}") from error
     _check_interlocks(config.policy, path)
 
 

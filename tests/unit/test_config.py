@@ -80,6 +80,16 @@ BAD = [
      "'rpm'; legal: speed, gear, current_gear, parking_brake"),
     ("policy: {pin_file: /does/not/exist}", "policy.pin_file", "/does/not/exist cannot be read"),
     ("mqtt: {password_file: /does/not/exist}", "mqtt.password_file", "cannot be read"),
+    ("appliance: 5", "appliance", "Expected `object | null`, got `int`; legal: name, attributes"),
+    ("appliance: {name: T}", "appliance", "field `attributes`; legal: name, attributes, id"),
+    ("appliance: {name: T, attributes: {tea: {option: [a]}}}", "appliance.attributes.tea",
+     "`option`; legal: options, name, aliases, default, required, state_topic, command_topic"),
+    ("appliance: {name: T, attributes: {tea: {options: [off]}}}",
+     "appliance.attributes.tea.options[0]", "Expected `str`, got `bool`"),
+    ("appliance: {name: T, start: {topic: x}, attributes: {}}", "appliance.start",
+     "`topic`; legal: name, aliases, command_topic, payload"),
+    ("appliance: {name: T, attributes: {tea: {options: [a], default: b}}}",
+     "appliance.attributes.tea.default", "'b'; legal: a"),
     ("log: {level: loud}", "log.level", "'loud'; legal: debug, info, warning, error"),
     ("pin: '1234'", "pin", "unknown key; secrets come from files"),
     ("mqtt_password: hunter2", "mqtt_password", "unknown key; secrets come from files"),
@@ -290,7 +300,9 @@ YAML_VALUES = st.recursive(
 @settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.dictionaries(
-        st.sampled_from("agent board model mqtt devices home vehicle policy log extends".split()),
+        st.sampled_from(
+            "agent board model mqtt devices home vehicle appliance policy log extends".split()
+        ),
         YAML_VALUES | st.dictionaries(
             st.sampled_from("areas groups signals voice interlocks deny id".split()), YAML_VALUES
         ),
