@@ -43,7 +43,7 @@ from edge_agent.language.wording import (
 VERSION = 2
 """Of the output language; a model that was made for another version is refused."""
 
-MOST_ACTIONS = 4
+MOST_ACTIONS = 8
 """Commands in one sentence."""
 
 

@@ -26,7 +26,7 @@ from edge_agent.language.prompt import MOST_CHARACTERS, Context, Mark, Piece, Pr
 from edge_agent.language.times import times_in
 from edge_agent.language.vocabulary import Candidates, Spoken, Vocabulary
 
-_MOST_TOKENS = 64
+_MOST_TOKENS = 112
 _WIDTH = 4
 _LONGEST_TEXT = 5  # words of a list item
 

@@ -16,8 +16,10 @@ from edge_agent.factory.sentences.bank import Phrasing
 from edge_agent.factory.sentences.orders import SLOT, Orders
 from edge_agent.factory.sentences.refer import Reference
 from edge_agent.factory.sentences.values import likely_number, say_number, say_option
+from edge_agent.language.grammar import MOST_ACTIONS
 
 _ORDERED = 0.5
+_MENU, _WHOLE, _CORRECTED = 0.7, 0.9, 0.03
 _TWICE = re.compile(r"\b(\w+) \1\b")
 _ONE = re.compile(r"\b(one|1) (shot|sugar|cup|serving)s\b")
 _AN = re.compile(r"\ba (?=[aeiou])")
@@ -40,6 +42,9 @@ class Ordering:
         self._templates = [
             text for text in orders.say if self._slots.keys() >= set(SLOT.findall(text))
         ]
+        self._menu = menu = orders.menu
+        self._main = next((slot for slot in menu.main if slot in self._slots), None)
+        self._extras = [slot for slot in self._slots if slot in {*menu.before, *menu.after}]
 
     def or_else(self, another: Callable[[], Case]) -> Case:
         """An order as often as not, where one can be given, or another sentence."""
@@ -48,16 +53,70 @@ class Ordering:
 
     def order(self) -> Case:
         """One order; a Miss where what was drawn cannot be said."""
+        if self._main and self._extras and self._menu.openers and self._random.random() < _MENU:
+            return self._assembled(self._main)
         text = self._random.choice(self._templates)
         clauses = []
         for slot in SLOT.findall(text):
             said, clause = self._filled(self._slots[slot])
+            if isinstance(clause.wanted, str):  # two sugars, but a bit of honey
+                text = text.replace(f"}} {self._menu.counted.get(slot)}", "}")
             if slot == "size":
                 text = _VESSEL.sub(r"\1 of ", text.replace("{size}", said))
             text = text.replace(f"{{{slot}}}", said)
             clauses.append(clause)
         text = _AN.sub("an ", _ONE.sub(r"\1 \2", _TWICE.sub(r"\1", text)))
         return self._resolver.commands(clauses, text, None)
+
+    def _assembled(self, main: str) -> Case:
+        """An order of some of what a menu has, put together as people do."""
+        random, menu = self._random, self._menu
+        whole = bool(menu.partial) and random.random() < _WHOLE
+        share = random.choice((0.3, 0.5, 0.8))
+        extras = [slot for slot in self._extras if random.random() < share]
+        extras = random.sample(extras or self._extras[:1], min(len(extras) or 1, MOST_ACTIONS - 1))
+        ahead = [
+            slot
+            for slot in sorted(extras, key=[*menu.before, *extras].index)
+            if slot in menu.before and (slot not in menu.after or random.random() < 0.6)
+        ]
+        if random.random() < 0.25:
+            random.shuffle(ahead)
+        behind = [slot for slot in extras if slot not in ahead]
+        clauses: list[Clause] = []
+
+        def said(slot: str) -> str:
+            words, clause = self._filled(self._slots[slot])
+            clauses.append(clause)
+            return self._correcting(slot, self._with_noun(slot, words))
+
+        text = " ".join([*map(said, ahead), *([said(main)] if whole else [])])
+        if text and whole:
+            text = random.choice(menu.articles) + text
+        for number, slot in enumerate(behind):
+            link = random.choice(menu.ands if number else menu.withs)
+            text += (link if text or "with" in link else "") + said(slot)
+        around = random.choice(menu.openers if whole else menu.partial)
+        text = _AN.sub("an ", _ONE.sub(r"\1 \2", around.replace("{order}", text.strip(" ,"))))
+        return self._resolver.commands(clauses, text, None)
+
+    def _with_noun(self, slot: str, words: str) -> str:
+        domain = next(iter(self._slots[slot].capabilities)).domain
+        if not isinstance(domain, Choice):
+            return f"{words} {self._menu.counted.get(slot, '')}".strip()
+        noun = self._menu.nouns.get(slot, "")
+        named = any(noun in say_option(option) for option in domain.options)
+        return words if named else f"{words} {noun}"
+
+    def _correcting(self, slot: str, words: str) -> str:
+        """Now and then another option slips out first."""
+        domain = next(iter(self._slots[slot].capabilities)).domain
+        if self._random.random() >= _CORRECTED or not isinstance(domain, Choice):
+            return words
+        wrong = self._with_noun(slot, say_option(self._random.choice(domain.options)))
+        if wrong == words:
+            return words
+        return f"{wrong}{self._random.choice(self._menu.corrections)}{words}"
 
     def _filled(self, entity: Entity) -> tuple[str, Clause]:
         """What is said for one setting, and its command."""
@@ -66,7 +125,7 @@ class Ordering:
         if isinstance(capability.domain, Choice):
             wanted = self._random.choice(capability.domain.options)
             said = say_option(wanted)
-            if said in _UNSAID or said.split()[0] in {"no", "a"}:
+            if said in _UNSAID or said == "a little" or said.startswith("no "):
                 raise Miss
         else:
             wanted = likely_number(capability, self._random)

@@ -34,8 +34,8 @@ def invent_appliance(
         archetypes: What appliances there are.
         split: Whose names may be used.
     """
-    key = random.choice(list(archetypes.appliances))
-    appliance = archetypes.appliances[key]
+    weights = [one.weight for one in archetypes.appliances.values()]
+    key, appliance = random.choices(list(archetypes.appliances.items()), weights)[0]
     case = random.choice((str.lower, str.lower, str.title))
     name = clean_name(case(_name(random, names, key, appliance, split)))
     payloads = edition_of(random, appliance.entities, archetypes.pools, split)

@@ -46,6 +46,8 @@ class Pool(msgspec.Struct, forbid_unknown_fields=True):
     """at least and at most."""
     sets: list[list[str]] = []
     """Or it has one of these lists as it stands."""
+    amounts: list[str] = []
+    """Some of these are said before each of them too: "a bit of soy milk"."""
 
 
 class _Extra(msgspec.Struct, forbid_unknown_fields=True):
@@ -100,6 +102,7 @@ class Appliance(msgspec.Struct, forbid_unknown_fields=True):
     entities: dict[str, dict[str, Any]]
     least: int = 3
     """Entities it has at least."""
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +237,11 @@ def options(random: Random, pool: Pool, split: Split) -> list[str]:
         allowed = [option for option in pool.of if split_of_name(option) in legal]
     count = min(len(allowed), random.randint(pool.few, pool.many))
     chosen = set(random.sample(allowed, count))
-    return [*pool.always, *(option for option in allowed if option in chosen)]
+    found = [option for option in allowed if option in chosen]
+    if pool.amounts:
+        amounts = ["", *random.sample(pool.amounts, random.randint(1, min(5, len(pool.amounts))))]
+        found = [f"{amount} {one}".strip() for one in found for amount in amounts]
+    return [*pool.always, *found]
 
 
 def announced(
