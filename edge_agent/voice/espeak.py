@@ -12,7 +12,8 @@ import numpy as np
 
 from edge_agent.errors import VoiceError
 from edge_agent.voice.ports import Samples
-from edge_agent.voice.speech import resampled, speakable
+from edge_agent.voice.resample import Resampler
+from edge_agent.voice.speech import speakable
 
 _VOICE: Final = "en-us"
 _WORDS_A_MINUTE: Final = 165
@@ -93,6 +94,6 @@ def _sound(wav: bytes) -> Samples:
                 raise VoiceError(f"espeak-ng gave {channels} channels of {8 * width} bits")
             frames = file.readframes(len(wav) // 2)
             samples = np.frombuffer(frames[: len(frames) // 2 * 2], np.int16)
-            return resampled(samples, file.getframerate())
+            return Resampler(file.getframerate()).feed(samples, last=True)
     except (wave.Error, EOFError) as error:
         raise VoiceError(f"espeak-ng gave no sound that can be read: {error}") from error

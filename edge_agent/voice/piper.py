@@ -13,7 +13,8 @@ import numpy as np
 
 from edge_agent.errors import VoiceError
 from edge_agent.voice.ports import RATE, Samples
-from edge_agent.voice.speech import resampled, speakable
+from edge_agent.voice.resample import Resampler
+from edge_agent.voice.speech import speakable
 
 _INSTALL = "install the extra [tts]: pip install 'edge-agent[tts]'"
 
@@ -60,7 +61,8 @@ class PiperSpeech:
         if not chunks:
             return np.zeros(0, np.int16)
         rate = int(chunks[0].sample_rate) or RATE
-        return resampled(np.concatenate([chunk.audio_int16_array for chunk in chunks]), rate)
+        sound = np.concatenate([chunk.audio_int16_array for chunk in chunks])
+        return Resampler(rate).feed(sound, last=True)
 
 
 def _shipped_voice() -> Path:

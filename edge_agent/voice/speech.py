@@ -3,20 +3,16 @@
 Knows no engine from inside; they are imported when one of them is made.
 """
 
-import math
 import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final, Literal, get_args
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Final, Literal, get_args
 
 from edge_agent.core.entity import spoken_unit
 from edge_agent.errors import VoiceError
-from edge_agent.voice.ports import RATE, Samples, Speech
+from edge_agent.voice.ports import Speech
 
 Engine = Literal["espeak", "piper"]
 
@@ -154,24 +150,3 @@ def _unit(match: re.Match[str]) -> str:
 def _is_spoken(char: str) -> bool:
     # Symbols (S) and brackets (Ps, Pe) are markup or would be read out by their names.
     return char in "'-.,;:?! " or unicodedata.category(char)[0] in "LMN"
-
-
-def resampled(samples: NDArray[Any], rate: int) -> Samples:
-    """A whole clip at our rate; its spectrum is cut, so nothing folds back into it.
-
-    Args:
-        samples: Mono, int16 values of any type.
-        rate: Samples a second that they were made for.
-    """
-    if rate == RATE or not len(samples):
-        return samples.astype(np.int16)
-    common = math.gcd(rate, RATE)
-    once = rate // common
-    blocks = -(-len(samples) // once)
-    wanted = blocks * (RATE // common)
-    padded = np.zeros(blocks * once, np.float32)
-    padded[: len(samples)] = samples
-    spectrum = np.fft.rfft(padded)[: wanted // 2 + 1]
-    sound = np.fft.irfft(spectrum, wanted) * (wanted / len(padded))
-    length = round(len(samples) * RATE / rate)
-    return np.clip(np.rint(sound[:length]), -32768, 32767).astype(np.int16)
