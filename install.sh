@@ -23,7 +23,8 @@ Usage: ./install.sh COMMAND [OPTIONS]
   test [ARGS...]     Run the checks of the source; ARGS go to pytest.
   service [OPTIONS]  Install or upgrade the systemd service.
       --config FILE    use this config; an upgrade without it keeps the one in /etc/edge-agent
-      --voice          add microphone and speaker; an upgrade keeps the choice
+      --voice          listen and speak; an upgrade keeps the choice
+      --tts            speak with the neural voice Piper, for a faster board; includes --voice
       --offline DIR    take Python packages from DIR alone, and no Debian packages
   wheels DIR         Fill DIR for --offline; run it on a machine of the same kind that is online.
   uninstall          Remove the service with its data, and keep /etc/edge-agent.
@@ -191,7 +192,7 @@ run_tests() {
 
 # --- service -------------------------------------------------------------------------------------
 
-config='' voice=no offline='' # the options of `service`
+config='' voice=no tts=no offline='' # the options of `service`
 # Prints the broker that a config file means; a wrong file ends it with a sentence.
 readonly BROKER_URL='
 import sys
@@ -210,6 +211,7 @@ service() {
   require_service_host
   install_service_packages
   require_python
+  require_voice_wheels
   build_release "$PREFIX/releases/$(date +%Y%m%d-%H%M%S)"
   install_config
   install_models "$release" "$ETC/config.yaml"
@@ -228,6 +230,7 @@ parse_service_options() {
         shift
         ;;
       --voice) voice=yes ;;
+      --tts) voice=yes tts=yes ;;
       --uninstall)
         shift
         uninstall "$@"
@@ -241,6 +244,7 @@ parse_service_options() {
   [[ -z $offline || -d $offline ]] || wrong "--offline: there is no folder \"$offline\"."
   # An upgrade keeps the choice of the installation.
   [[ ! -e $UNITS/edge-agent.service.d/voice.conf ]] || voice=yes
+  ! compgen -G "$PREFIX/current/lib/python3*/site-packages/piper/" >/dev/null || tts=yes
 }
 
 require_service_host() {
@@ -252,7 +256,7 @@ require_service_host() {
 
 install_service_packages() {
   want_runtime
-  [[ $voice == no ]] || want libportaudio2 test -e "$(find_library libportaudio.so.2)"
+  [[ $voice == no ]] || want_voice
   if [[ -n $offline ]]; then
     ((${#missing[@]} == 0)) || die "--offline installs no Debian packages, and these are missing:" \
       "${missing[*]}. Install them, then run this again."
@@ -265,9 +269,27 @@ install_service_packages() {
   install_packages
 }
 
+want_voice() {
+  want libportaudio2 test -e "$(find_library libportaudio.so.2)"
+  want espeak-ng command -v espeak-ng
+}
+
+# What recognises speech comes as wheels for 64 bits alone, whatever the kernel is.
+require_voice_wheels() {
+  [[ $voice == yes ]] || return 0
+  python3 -c 'import sys; sys.exit(sys.maxsize < 2**32)' ||
+    die "--voice needs a 64-bit system, and $(command -v python3) is a 32-bit one:" \
+      "install the 64-bit edition of this system, or the service without --voice."
+}
+
 find_library() { ldconfig -p | awk -v name="$1" '$1 == name { print $NF; exit }'; }
 
-extras_of_service() { if [[ $voice == yes ]]; then printf '[voice]'; fi; }
+extras_of_service() {
+  case $voice,$tts in
+    *,yes) printf '[voice,tts]' ;;
+    yes,*) printf '[voice]' ;;
+  esac
+}
 
 # A copy is built, since a build inside the checkout would leave root's files there.
 copy_source() {
@@ -385,7 +407,7 @@ wheels() {
   trap "rm -rf -- '$tool'" EXIT
   python3 -m venv "$tool"
   copy_source "$tool/source"
-  pip "$tool" wheel --wheel-dir "$to" "$tool/source[voice]" "setuptools>=77"
+  pip "$tool" wheel --wheel-dir "$to" "$tool/source[voice,tts]" "setuptools>=77"
   pip "$tool" install --no-index --find-links "$to" edge-agent
   fetch=$(models_to_fetch "$tool" "${SHIPPED_CONFIGS[@]}") || exit
   # shellcheck disable=SC2086 # one word for each package
