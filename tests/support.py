@@ -70,6 +70,9 @@ class SpellingModel:
     def text(self, tokens: Sequence[int], /) -> str:
         return "".join(self._words[token] for token in tokens)
 
+    def hold(self, prefix: Sequence[int], /, **_rest: object) -> None:
+        """Nothing: it has no cache to put the prefix into."""
+
     def decode(
         self,
         prompt: Sequence[int],
