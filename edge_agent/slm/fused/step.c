@@ -410,7 +410,7 @@ INLINE void tile(const i32 n, const i32 kind, i32 blocks, const u8 *cells, i32 f
   for (i32 block = 0; block < blocks; block++) {
     const u8 *cell = cells + (long)block * size_of(kind), *numbers = cell + weights_of(kind);
     if (from == 0)
-      for (i32 line = 0; line < size_of(kind); line += 64) __builtin_prefetch(cell + 2560 + line);
+      for (i32 line = 0; line < size_of(kind); line += 64) __builtin_prefetch(cell + 4096 + line);
     Bytes w[QUADS];
     for (i32 k = 0; k < QUADS; k++) {
       if (kind == Q8_0)
