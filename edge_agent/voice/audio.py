@@ -161,11 +161,12 @@ class Audio:
             VoiceError: There is none, or several are meant; the text lists what there is.
         """
         with self._lock:
-            devices = self.devices(direction)
-            found = self._default(direction) if wanted is None else _chosen(devices, wanted)
-            if len({device.name for device in found}) == 1:
-                return found[0]
-            self._stale = True  # it may be plugged in before the next look
+            for _ in range(2):
+                devices = self.devices(direction)
+                found = self._default(direction) if wanted is None else _chosen(devices, wanted)
+                if len({device.name for device in found}) == 1:
+                    return found[0]
+                self._stale = True  # it may have been plugged in since the last look
         kind, there = direction.noun, _described(devices, direction)
         if wanted is None:
             raise VoiceError(f"there is no default {kind}; {there}")

@@ -87,7 +87,7 @@ class Recording:
     def _frames(self) -> Frames:
         try:
             data = self._file.readframes(self._block)
-        except (OSError, EOFError, wave.Error) as error:
+        except (OSError, EOFError, RuntimeError, wave.Error) as error:
             raise VoiceError(f"{self._path} cannot be read on: {error}") from error
         return _decoded(data, self._width, self._channels)
 
@@ -107,7 +107,9 @@ def read_wav(path: Path) -> Samples:
         VoiceError: The file cannot be read, or is no WAV file of integers.
     """
     recording = Recording(path)
-    blocks = [np.zeros(0, np.int16), *iter(recording.read, None)]
+    blocks = [np.zeros(0, np.int16)]
+    while (block := recording.read()) is not None:
+        blocks.append(block)
     return np.concatenate(blocks)
 
 
@@ -118,7 +120,7 @@ def write_wav(path: Path, samples: Samples) -> None:
         VoiceError: The file cannot be written.
     """
     try:
-        with wave.open(str(path), "wb") as file:
+        with path.open("wb") as opened, wave.open(opened, "wb") as file:
             file.setnchannels(1)
             file.setsampwidth(2)
             file.setframerate(RATE)
@@ -132,7 +134,7 @@ def _opened(path: Path) -> wave.Wave_read:
         return wave.open(str(path), "rb")
     except OSError as error:
         raise VoiceError(f"{path} cannot be read: {error.strerror or error}") from error
-    except (wave.Error, EOFError) as error:
+    except (wave.Error, EOFError, RuntimeError) as error:  # the last for a chunk of a wrong length
         reason = str(error) or "it ends too early"
         raise VoiceError(f"{path} is no WAV file of integers: {reason}") from error
 
