@@ -101,6 +101,7 @@ class Agent:
         self._clock = clock
         self._recent = RecentRequests()
         self._called_off_at = float("-inf")
+        self._one_by_one = asyncio.Lock()
 
     async def run(self) -> None:
         """Serve until cancelled."""
@@ -109,6 +110,14 @@ class Agent:
             tasks.create_task(self._serve(self._take_changes), name="changes")
             tasks.create_task(self._serve(self._take_request), name="requests")
             tasks.create_task(self._serve(self._take_urgent), name="urgent")
+
+    async def hear(self, request: Request) -> Reply:
+        """The reply to a sentence that was heard here; it is published like every other."""
+        if is_stop(request.text):
+            self._called_off_at = request.received
+            return await self._perform(request, self._called_off)
+        async with self._one_by_one:
+            return await self._perform(request, lambda: self._turn_of(request))
 
     async def _serve(self, take: Callable[[], Awaitable[None]]) -> None:
         while True:
@@ -124,7 +133,9 @@ class Agent:
             self._subscribe()
 
     async def _take_request(self) -> None:
-        await self._answer(await self._inbox.get(Lane.REQUEST))
+        message = await self._inbox.get(Lane.REQUEST)
+        async with self._one_by_one:
+            await self._answer(message)
 
     async def _take_urgent(self) -> None:
         message = await self._inbox.get(Lane.URGENT, Lane.REJECTED)
@@ -149,19 +160,28 @@ class Agent:
             if refusal.text:
                 self._respond(request, refusal)
             return
+        if message.topic == self._topics["control"]:
+            await self._perform(request, lambda: self._control.perform(message.payload, request))
+        elif is_stop(request.text):
+            await self._perform(request, self._called_off)
+        else:
+            await self._perform(request, lambda: self._turn_of(request))
+
+    async def _called_off(self) -> Reply:
+        return self._control.call_off()
+
+    async def _turn_of(self, request: Request) -> Reply:
+        return await self._turn.take(request, lambda: self._is_called_off(request), self._event)
+
+    def _is_called_off(self, request: Request) -> bool:
+        return request.received <= self._called_off_at
+
+    async def _perform(self, request: Request, work: Callable[[], Awaitable[Reply]]) -> Reply:
+        """Does what a request asks for, whatever comes of it, and answers it."""
         started = self._clock()
         self._event("heard", request, text=request.text)
-
-        def cancelled() -> bool:
-            return request.received <= self._called_off_at
-
         try:
-            if message.topic == self._topics["control"]:
-                reply = await self._control.perform(message.payload, request)
-            elif is_stop(request.text):
-                reply = self._control.call_off()
-            else:
-                reply = await self._turn.take(request, cancelled, self._event)
+            reply = await work()
         except EdgeAgentError as error:
             reply = Reply(Status.ERROR, f"That went wrong: {error}.", reason=str(error))
         except Exception as error:
@@ -169,9 +189,10 @@ class Agent:
             reply = Reply(
                 Status.ERROR, "Something went wrong; nothing more was done.", reason=repr(error)
             )
-        if cancelled() and reply.status is Status.ERROR:
+        if self._is_called_off(request) and reply.status is Status.ERROR:
             reply = replace(reply, status=Status.REJECTED, text="Cancelled.", reason="cancelled")
         self._respond(request, reply, queue_ms=(started - request.received) * 1e3)
+        return reply
 
     def _parse(self, message: Message, reply_topic: str | None) -> Request:
         payload = message.payload

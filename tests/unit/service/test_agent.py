@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,6 +14,8 @@ from edge_agent.errors import ModelError
 from edge_agent.mqtt.inbox import InboxLimits
 from edge_agent.mqtt.message import Lane, Message
 from edge_agent.service.agent import urgent
+from edge_agent.service.request import Request
+from edge_agent.service.response import Status
 from edge_agent.service.topics import AgentTopics
 
 ANSWERS = {
@@ -389,3 +392,58 @@ def test_topics_of_other_nodes_are_reserved_too():
     assert not topics.reserved("edge-agent/hall/response")
     assert not topics.reserved("edge-agent/command")
     assert not topics.reserved("edge-agent/a/b/command")
+
+
+def heard(rig, text, **more):
+    return Request(text, text, Origin.VOICE, "speaker", rig.clock.now, **more)
+
+
+def test_what_is_heard_is_done_and_answered_like_a_message(rig):
+    async def play():
+        reply = await rig.agent.hear(heard(rig, "sofa lamp on", area="living room"))
+        return reply, (await rig.answer()).body
+
+    reply, published = rig.run(play)
+    assert (reply.status, reply.text) == (Status.OK, "The sofa lamp is on.")
+    assert (published["id"], published["text"]) == ("sofa lamp on", reply.text)
+    assert rig.link.to_devices == [SOFA_ON]
+
+
+def test_who_is_heard_is_asked_before_a_lock_is_opened(rig):
+    async def play():
+        asked = await rig.agent.hear(heard(rig, "unlock the front door"))
+        await rig.answer()
+        done = await rig.agent.hear(heard(rig, "yes"))
+        await rig.answer()
+        return asked, done
+
+    asked, done = rig.run(play)
+    assert (asked.status, done.status) == (Status.CLARIFY, Status.OK)
+    assert rig.link.to_devices == [("set/lock.front/lock", "unlocked")]
+
+
+def test_stop_is_heard_while_something_else_is_read(rig):
+    reading, stopped = threading.Event(), threading.Event()
+
+    def wait(_sentence):
+        reading.set()
+        assert stopped.wait(5)
+        raise ModelError("cancelled")
+
+    rig.model.before = wait
+
+    async def play():
+        first = asyncio.create_task(rig.agent.hear(heard(rig, "sofa lamp on")))
+        await asyncio.to_thread(reading.wait, 5)
+        rig.clock.now += 1
+        stop = await rig.agent.hear(heard(rig, "stop"))
+        stopped.set()
+        answers = [stop, await first]
+        for _ in answers:
+            await rig.answer()
+        return answers
+
+    stop, first = rig.run(play)
+    assert stop.text == "Okay, cancelled."
+    assert (first.status, first.text) == (Status.REJECTED, "Cancelled.")
+    assert rig.link.to_devices == []
