@@ -430,9 +430,8 @@ def test_stop_is_heard_while_something_else_is_read(rig):
         assert stopped.wait(5)
         raise ModelError("cancelled")
 
-    rig.model.before = wait
-
     async def play():
+        rig.model.before = wait
         first = asyncio.create_task(rig.agent.hear(heard(rig, "sofa lamp on")))
         await asyncio.to_thread(reading.wait, 5)
         rig.clock.now += 1
