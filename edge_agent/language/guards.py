@@ -6,12 +6,12 @@ model's part, and what it picks is measured against these.
 
 import re
 
-from edge_agent.core.command import Action, Plan, Step
-from edge_agent.core.entity import Attribute
+from edge_agent.core.command import Plan, Step
 from edge_agent.core.registry import Registry
 from edge_agent.language.mentions import Mentions
 from edge_agent.language.negation import is_denied
 from edge_agent.language.numbers import numbers_in
+from edge_agent.language.opposites import contradicts
 from edge_agent.language.wording import EXCEPT
 
 _STOP = frozenset(
@@ -203,52 +203,6 @@ _IDLE_NUMBER = re.compile(
     r"|\bfour-ways?\b"
 )
 """Numbers that no value is made of: "two notches", "I've heard it a hundred times"."""
-_WORDS = {
-    "on": r"(?:turn|switch|click|flip|power)\w*(?: \w+){0,4}? on|on(?! (?:it|them|that|this|the|my"
-    r"|our|all|top|a|your|to)\b)|on$",
-    "off": r"off|(?:go|turn\w*|switch\w*|put|lights?|lamps?)(?: \w+){0,3} out(?! of)",
-    "open": r"open\w*",
-    "closed": r"clos\w*|shut",
-    "locked": r"(?:re)?lock(?:ed|ing)?(?! off)",
-    "unlocked": r"unlock\w*",
-}
-_OTHER_WORDS = {
-    "on": r"on|(?<!de)activat\w*|start\w*|enabl\w*|run|engag\w*|use|(?:fire|light|power|crank"
-    r"|boot) up",
-    "off": r"stop\w*|kill\w*|cut|deactivat\w*|disabl\w*|shut|zap|end|quit|done|without|no more"
-    r"|to (?:sleep|bed)|unplug|lose|disengag\w*",
-    "open": r"up|lift\w*|raise\w*|retract\w*|unfold\w*|aside|apart",
-    "closed": r"down|draw\w*|drop\w*|lower\w*|pull\w*|seal\w*|together|across|cover\w*|shade"
-    r"|extend\w*|(?:roll\w*|window|glass|wind|bring) (?:\w+ ){0,3}up",
-    "locked": r"bolt\w*|secure\w*|close\w*|shut",
-    "unlocked": r"lock(?:ed)? (?:\w+ )?(?:off|out)|off lock|un lock|(?:let|get) (?:\w+ ){0,3}(?:in"
-    r"|out)"
-    r"|disengag\w*|disabl\w*|deactivat\w*|take|turn off|undo|unbolt\w*|open\w*|release\w*|free",
-}
-"""Words that may say a value as well, though they say other things too."""
-_OPPOSITES = {
-    mine: (
-        re.compile(rf"\b(?:{_WORDS[mine]}|{_OTHER_WORDS[mine]})\b"),
-        other,
-        re.compile(rf"\b(?:{_WORDS[other]})\b"),
-    )
-    for one, two in (("on", "off"), ("open", "closed"), ("locked", "unlocked"))
-    for mine, other in ((one, two), (two, one))
-}
-_STATED = re.compile(
-    r"(?:\b(?:is|are|was|were|still|left|you (?:turned|switched|put)|with that|burning)"
-    r"|n'?t (?:need|want|leave|keep)"
-    r"|no need for|(?<!let)'s|'re)(?: \w+){0,5}? (?:on|off|open|closed|shut|locked|unlocked)\b"
-    r"|\b(?:the|that|an|this) (?:open|closed|locked)\b(?! door)"
-    r"|\b(?:from now|go|going|hang|come|carry|hold|later|early|and so|move|rely|depend|keep"
-    r"|based) on\b"
-    r"|\b(?:get|keep|take|clear|wipe|scare|kick|melt|seal|set|setting|fend)\b(?: [\w']+){0,6}?"
-    r"(?<! to)(?<! it)(?<! them) off\b"
-)
-"""Says how things are, or something else than a value: "somebody left it on", "hang on"."""
-_ENSURES = re.compile(r"\b(?:make sure|ensure|see to it|see that|be certain|should)\b")
-_TURNED = frozenset({Attribute.POWER, Attribute.OPENING, Attribute.LOCK})
-"""Attributes whose values are the words that people say: who unmutes wants the sound on."""
 
 
 def plain(text: str) -> str:
@@ -334,7 +288,7 @@ def unheeded(text: str, plan: Plan, names: Mentions | None = None) -> str | None
         return "I did not understand the condition"
     if not excepting and _is_excepted(bare, plan):
         return "I did not understand the exception"
-    if any(_contradicts(bare, action, plan) for action in plan.actions):
+    if contradicts(bare, plan):
         return "I may have that the wrong way round"
     if not set(numbers) <= used | names.numbers | {1.0}:  # "one" is an article more often than not
         return "I am not sure about the number"
@@ -380,19 +334,6 @@ def _is_negated(bare: str, plan: Plan, names: Mentions, *, excepting: bool) -> b
     exception = _EXCEPTION.search(bare) if excepting else None
     order = bare[: exception.start()] if exception else bare
     return is_denied(names.plain(_CORRECTION.sub(rest, order)), plan)
-
-
-def _contradicts(bare: str, action: Action, plan: Plan) -> bool:
-    """Whether a sentence has the opposite word of an action, and not the action's own."""
-    if action.attribute not in _TURNED or str(action.value) not in _OPPOSITES:
-        return False
-    own, other, opposite = _OPPOSITES[str(action.value)]
-    conditions = {str(one.condition.value) for one in plan.actions if one.condition is not None}
-    if other in conditions or other in {str(one.value) for one in plan.actions}:
-        return False
-    if own.search(bare):
-        return False
-    return bool(opposite.search(bare if _ENSURES.search(bare) else _STATED.sub(" ", bare)))
 
 
 def _is_time(after_at: str, used: set[float]) -> bool:

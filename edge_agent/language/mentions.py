@@ -5,14 +5,15 @@ Knows the names of one registry snapshot; what was said about them is the guards
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
 from edge_agent.core.command import Plan, Target
 from edge_agent.core.names import fold
 from edge_agent.core.registry import Registry
-from edge_agent.language.numbers import numbers_in
+from edge_agent.language.corrections import Span, takes_back, without_unsaid
+from edge_agent.language.numbers import numbers_at, numbers_in
 from edge_agent.language.vocabulary import Spoken, stem, wordly
 from edge_agent.language.wording import EXCEPT, kind_words
 
@@ -29,29 +30,9 @@ _OBJECT = re.compile(r" (?:the|my|our|that|this|it|them|everything)\b")
 _PLACED = re.compile(rf"\b{_PLACE}(?: {_DETERMINER})* $")
 _LISTED = re.compile(rf"\b(?:and|plus|also|then|n|&)(?: {_DETERMINER})* $")
 
-_FILLS = r"(?:u[hm]+|er+m?|e?hm+|oh|ah|well|so|of course|blah|no|that|is|it)"
-_TAKEN_BACK = (
-    r"(?:no|nope|nah|no no|wait|sorry|i mean(?:t)?|actually|or rather|rather|scratch that"
-    r"|strike that|oops|whoops|make (?:that|it)|correction|not that(?: one)?|i should say"
-    r"|my mistake"
-    r"|my bad|pardon(?: me)?|excuse me|hang on|hold on|wrong one|that'?s wrong|forget (?:that|it)"
-    r"|instead|better|let'?s say|change (?:that|it) to|what am i saying|did i say|i said)"
-)
-_MARK = (
-    rf"[\s,.]*(?:{_FILLS}[\s,.]+)*{_TAKEN_BACK}(?:[\s,.]+(?:{_TAKEN_BACK}|{_FILLS}))*(?!\w)[\s,.]*"
-)
-_MAY_TAKE_BACK = re.compile(
-    rf"\b(?:{_TAKEN_BACK}|not|than|never ?mind|forget|leave|keep|do ?n'?t)\b"
-)
-_NO_MORE = r"(?!(?:and|also|plus|then|to|please|thanks?|thank|too|as well)\b)(?=\S)"
-_NUMBER = (
-    r"(?:\d+(?:[.,]\d+)?|(?:(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
-    r"|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen|twenty|thirty|forty|fifty"
-    r"|sixty|seventy|eighty|ninety|hundred|half)\b[\s-]?)+)"
-)
-_OTHER_NUMBER = re.compile(
-    rf"\b(?P<wrong>{_NUMBER})(?:\s*(?:%|°|percent\b|degrees?\b))?{_MARK}"
-    rf"(?:(?:at|to|by|make it|about)\s)?(?={_NUMBER})"
+_MAY_DENY = re.compile(r"\b(?:not|than|of|never ?mind|forget|leave|keep|do ?n'?t|did i say)\b")
+_NOT_THE_NUMBER = re.compile(
+    r"(?:\band )?\b(?:not|instead of|rather than|did i say) (?:(?:to|at|by|about) )?$"
 )
 
 
@@ -114,7 +95,7 @@ class Mentions:
         )
 
     def meant(self, bare: str, used: Iterable[float]) -> str:
-        """A sentence without what it takes back: "the hall, no, the kitchen" is the kitchen.
+        """A sentence without what it takes back or rules out, but for the things' names.
 
         Nothing is taken back but what the plan is not about, and only for what it is about.
 
@@ -122,49 +103,30 @@ class Mentions:
             bare: The sentence as the guards compare it.
             used: The numbers of the plan.
         """
-        used = set(used)
+        return self._without_others(_without_numbers(without_unsaid(bare), {*used, *self.numbers}))
 
-        def number(wrong: re.Match[str]) -> str:
-            return wrong[0] if used.intersection(numbers_in(wrong["wrong"])) else ""
-
-        bare = _OTHER_NUMBER.sub(number, bare)
-        if not _MAY_TAKE_BACK.search(bare) or not (named := _within(self.others, wordly(bare))):
+    def _without_others(self, bare: str) -> str:
+        """A sentence without things that it rules out: "not the hall", "leave the hall on"."""
+        if not _MAY_DENY.search(bare) or not (named := _within(self.others, wordly(bare))):
             return bare
         some = "|".join(map(_pattern, named))
         thing = rf"(?:{_PLACE} )?(?:all )?(?:of )?(?:{_DETERMINER} )?(?<!\w)(?:{some})(?!\w)"
-        before = re.compile(
-            rf"{thing}(?P<kept>(?: (?!and\b|then\b|also\b|plus\b)[\w'%°]+){{0,4}}?){_MARK}"
-            + _NO_MORE
-        )
-        after = re.compile(
-            rf"(?<!do )(?<!is )(?<!are )(?<!must )(?<!should )(?<!did )(?<!can )"
+        ruled_out = re.compile(
+            rf"(?:\band )?(?<!do )(?<!is )(?<!are )(?<!must )(?<!should )(?<!did )(?<!can )"
             rf"\b(?:not|instead of|rather than|never ?mind|forget(?: about)?|did i say) {thing}"
             rf"(?! (?:on|off|open|closed)\b)(?:[\s,]+(?:but|i mean)(?!\w))?,?"
         )
         alone = re.compile(
             rf"(?:\b(?:and|but|just|only|please) )*\b(?:leave|keep) {thing} (?:on|off|open|closed"
             r"|shut|locked|unlocked|running|playing|alone|be|as (?:it|they) (?:is|are)|as is"
-            r"|how it is"
-            r"|the way it is)\b"
+            r"|how it is|the way it is)\b"
             rf"|(?:\b(?:and|but|just|only|please) )*\b(?:do ?n'?t|do not) (?:touch|change"
-            rf"|bother with) "
-            rf"{thing}"
+            rf"|bother with) {thing}"
         )
-        for pattern in (after, alone, before):
-            cut = self._cut(pattern, bare)
+        for pattern in (ruled_out, alone):
+            cut = pattern.sub(" ", bare)
             bare = cut if self._is_about(cut) else bare
         return " ".join(bare.split())
-
-    def _cut(self, pattern: re.Pattern[str], bare: str) -> str:
-        if "kept" not in pattern.groupindex:
-            return pattern.sub(" ", bare)
-        found, at = "", 0
-        while taken := pattern.search(bare, at):
-            if not self._is_about(bare[taken.end() :]):
-                break
-            found += f"{bare[at : taken.start()]} {taken['kept']} "
-            at = taken.end()
-        return found + bare[at:]
 
     def _is_about(self, bare: str) -> bool:
         """Whether a part of a sentence names what the plan is about."""
@@ -182,9 +144,19 @@ class Mentions:
         every = _longest((*_within(self.names, said), *others))
         for found in re.finditer(rf"(?<= )(?:{'|'.join(map(re.escape, every))})(?= )", said):
             before, after = said[: found.start()], said[found.end() :]
-            if found[0] in others and self._counts(found[0], before, after):
+            if found[0] not in others or not self._counts(found[0], before, after):
+                continue
+            if not self._is_taken_back(said, found.span()):
                 return found[0]
         return None
+
+    def _is_taken_back(self, said: str, thing: Span) -> bool:
+        """Whether something of the plan is named after a thing, and meant instead of it."""
+        return any(
+            takes_back(said, thing, word.span())
+            for word in _WORD.finditer(said, thing[1])
+            if stem(word[0]) in self.words
+        )
 
     def _counts(self, phrase: str, before: str, after: str) -> bool:
         """Whether a phrase names a thing of its own."""
@@ -202,6 +174,26 @@ class Mentions:
         return not placed and self.words.isdisjoint(map(stem, beside))
 
 
+def _without_numbers(bare: str, used: Collection[float]) -> str:
+    """A sentence without the numbers that it takes back for one that is used, or rules out."""
+    found = list(numbers_at(bare))
+    meant = [span for number, span in found if number in used]
+    for number, span in found:
+        if number in used:
+            continue
+        if ruled_out := _NOT_THE_NUMBER.search(bare, 0, span[0]):
+            bare = _blanked(bare, ruled_out.start(), span[1])
+        elif any(takes_back(bare, span, other) for other in meant if other[0] >= span[1]):
+            bare = _blanked(bare, *span)
+    return bare
+
+
+def _blanked(bare: str, start: int, end: int) -> str:
+    """A sentence with spaces in place of a part, so that all others stay where they are."""
+    return f"{bare[:start]}{' ' * (end - start)}{bare[end:]}"
+
+
+_WORD = re.compile(r"[^\W_]+(?:['.-][^\W_]+)*")
 _SAYINGS = frozenset(
     "in at for after before by until till if when whenever unless once while as not don't do never"
     " no none nothing except but without every".split()

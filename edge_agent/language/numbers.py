@@ -5,6 +5,7 @@ invented.
 """
 
 import re
+from collections.abc import Iterator
 
 _UNITS = {
     word: number
@@ -42,14 +43,19 @@ def numbers_in(text: str, *, most: int = 6) -> tuple[float, ...]:
     A bare "half" or "a quarter" counts as percent (50, 25), because that is what people mean of
     blinds and lamps; "half a degree" is 0.5, "twenty and a half" 20.5, "2,700" 2700.
     """
-    words = _TOKEN.findall(text.casefold())
-    found: list[float] = []
+    return tuple(dict.fromkeys(number for number, _ in numbers_at(text.casefold())))[:most]
+
+
+def numbers_at(bare: str) -> Iterator[tuple[float, tuple[int, int]]]:
+    """Every number of a sentence in lower case, with where it begins and ends."""
+    tokens = list(_TOKEN.finditer(bare))
+    words = [token[0] for token in tokens]
     index = 0
     while index < len(words):
-        number, index = _number_at(words, index)
-        if number is not None and number not in found:
-            found.append(number)
-    return tuple(found[:most])
+        number, end = _number_at(words, index)
+        if number is not None:
+            yield number, (tokens[index].start(), tokens[end - 1].end())
+        index = end
 
 
 def spell(number: float) -> str:
