@@ -141,4 +141,5 @@ class Microphone:
             return
         self._audio.close(opened.stream, lost=True)
         there = self._audio.described(Direction.INPUT)
-        raise VoiceError(f"the microphone {self.name!r} is gone; {there}")
+        how = f"gives no sound for {self._lost_after:g} s" if flows else "is gone"
+        raise VoiceError(f"the microphone {self.name!r} {how}; {there}")

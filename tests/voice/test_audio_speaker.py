@@ -60,7 +60,7 @@ def test_it_is_stopped_midway_from_another_thread() -> None:
     speaker.stop()
     playing.join(5.0)
     assert not playing.is_alive()
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < 2.0
     assert device.stream.aborted
     assert device.stream.closed
     speaker.play(tone(440.0, 0.1, RATE))  # what was stopped was that sound alone
