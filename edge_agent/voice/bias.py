@@ -12,6 +12,22 @@ from edge_agent.core.registry import Registry
 from edge_agent.language.synonyms import COMMON_WORDS, LITTLE_WORDS
 from edge_agent.voice.ports import Bias
 
+_DIGITS = {
+    word: str(number)
+    for number, word in (
+        *enumerate(
+            "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
+            "fifteen sixteen seventeen eighteen nineteen".split()
+        ),
+        *(
+            (10 * tens, word)
+            for tens, word in enumerate(
+                "twenty thirty forty fifty sixty seventy eighty ninety".split(), 2
+            )
+        ),
+    )
+}
+
 MOST_NAMES = 1500
 """How many names are listened for: more would cost memory and make everything likely."""
 MOST_VALUES = 500
@@ -71,6 +87,35 @@ def words_of(bias: Bias) -> Sequence[str]:
     """Every single word of a bias, the most likely first."""
     texts = (*bias.areas, *bias.values, *bias.names, *bias.phrases)
     return tuple(dict.fromkeys(word for text in texts for word in fold(text).split()))
+
+
+def said_words(bias: Bias) -> Iterable[str]:
+    """Every word that may be said of a closed menu, in each way in which it may be written."""
+    for word in dict.fromkeys((*words_of(bias), *CARRIERS)):
+        yield from written(word)
+        if len(word) > 2 and word.isalpha() and not word.endswith("s"):
+            yield from written(f"{word}s")
+
+
+def written(text: str) -> Iterable[str]:
+    """A word or a name in the ways in which recognisers write it.
+
+    In capitals at the start of a sentence and as a title; numbers in digits.
+    """
+    yield from {text, text[:1].upper() + text[1:], " ".join(map(_capital, text.split()))}
+    digits = " ".join(_DIGITS.get(word, word) for word in text.split())
+    if digits != text:
+        yield digits
+
+
+def numbers_as_known(text: str, known: Iterable[str]) -> str:
+    """A text with numbers in words where the menu has them in words: "twenty ounce"."""
+    words = {_DIGITS[word]: word for word in known if word in _DIGITS}
+    return " ".join(words.get(word, word) for word in text.split()) if words else text
+
+
+def _capital(word: str) -> str:
+    return word[:1].upper() + word[1:]
 
 
 def telling(words: Iterable[str]) -> Sequence[str]:

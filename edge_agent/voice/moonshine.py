@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from edge_agent.errors import VoiceError
+from edge_agent.voice.bias import numbers_as_known, words_of
 from edge_agent.voice.lexicon import Lexicon
 from edge_agent.voice.pieces import sentencepieces
 from edge_agent.voice.ports import RATE, Bias, Heard, Samples
-from edge_agent.voice.reading import distinct, spoken, without_loops
+from edge_agent.voice.reading import distinct, reading
 from edge_agent.voice.search import Floats, search
 from edge_agent.voice.weights import INSTALL, MOONSHINE, locate
 
@@ -104,8 +105,9 @@ class Moonshine:
         least = settings.min_score_closed if self._bias.closed else settings.min_score
         if not paths or paths[0].score < least:
             return ()
+        known = words_of(self._bias)
         return distinct(
-            Heard(without_loops(spoken(self._pieces.decode(path.pieces))), path.score)
+            Heard(numbers_as_known(reading(self._pieces.decode(path.pieces)), known), path.score)
             for path in paths
         )
 

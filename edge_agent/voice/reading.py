@@ -20,6 +20,11 @@ _LONGEST_LOOP = 16
 _SHORTEST_TAIL = 3
 
 
+def reading(text: str) -> str:
+    """What a recogniser wrote, as it was said and said once."""
+    return without_loops(spoken(text))
+
+
 def spoken(text: str) -> str:
     """Lower case, single spaces, no punctuation but apostrophes and what stands in a number."""
     text = _ASIDE.sub(" ", text)

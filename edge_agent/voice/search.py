@@ -64,14 +64,14 @@ def _per_piece(path: Path) -> float:
 
 def _grown(path: Path, scores: Floats, lexicon: Lexicon, end: int, beam: int) -> Sequence[Path]:
     """A path with each of its best next pieces."""
+    leaving, better = lexicon.gains(path.place)
+    worth = scores + np.float32(leaving)
+    chosen = np.fromiter(better.keys(), np.int64, len(better))
+    worth[chosen] = scores[chosen] + np.fromiter(better.values(), np.float32, len(better))
     if lexicon.closed:
         may = np.array([*lexicon.allowed(path.place), *([end] if lexicon.ends(path.place) else ())])
-        worth = scores[may]
+        worth = worth[may]
     else:
-        leaving, better = lexicon.gains(path.place)
-        worth = scores + np.float32(leaving)
-        chosen = np.fromiter(better.keys(), np.int64, len(better))
-        worth[chosen] = scores[chosen] + np.fromiter(better.values(), np.float32, len(better))
         may = np.arange(len(scores))
     most = 2 * beam
     best = np.argpartition(worth, -most)[-most:] if len(worth) > most else range(len(worth))

@@ -3,8 +3,7 @@
 Knows no registry and no wake word; `ctranslate2` is imported by the one who makes it.
 """
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from edge_agent.errors import VoiceError
-from edge_agent.voice.bias import CARRIERS, telling, words_of
+from edge_agent.voice.bias import numbers_as_known, said_words, telling, words_of
 from edge_agent.voice.features import log_mel
 from edge_agent.voice.pieces import Pieces, gpt2_pieces
 from edge_agent.voice.ports import RATE, Bias, Heard, Samples
-from edge_agent.voice.reading import distinct, spoken, without_loops
+from edge_agent.voice.reading import distinct, reading
 from edge_agent.voice.weights import INSTALL, WHISPER, locate
 
 _LONGEST = 30.0
@@ -90,6 +89,7 @@ class Whisper:
                 unsaid_tokens(self._bias, self._pieces),
             )
         before, unsaid = self._made
+        known = words_of(self._bias)
         seconds = min(len(samples) / RATE, _LONGEST)
         picture = log_mel(samples, min(seconds + settings.padding, _LONGEST))
         result = self._model.generate(
@@ -103,7 +103,7 @@ class Whisper:
             suppress_tokens=[-1, *unsaid],
         )[0]
         heard = distinct(
-            Heard(without_loops(spoken(self._pieces.decode(ids))), score)
+            Heard(numbers_as_known(reading(self._pieces.decode(ids)), known), score)
             for ids, score in zip(result.sequences_ids, result.scores, strict=True)
         )
         if not heard or heard[0].score < settings.min_score:
@@ -149,15 +149,7 @@ def unsaid_tokens(bias: Bias, pieces: Pieces) -> list[int]:
     if not bias.closed:
         return []
     said = {token for mark in _PUNCTUATION for token in pieces.encode(mark)}
-    for word in {*words_of(bias), *CARRIERS}:
-        for form in _forms(word):
-            said.update(pieces.encode(form))
-            said.update(pieces.encode(f" {form}"))
+    for form in said_words(bias):
+        said.update(pieces.encode(form))
+        said.update(pieces.encode(f" {form}"))
     return [token for token in range(len(pieces)) if token not in said]
-
-
-def _forms(word: str) -> Iterable[str]:
-    """A word as it may be written: in capitals at the start of a sentence, in the plural."""
-    yield from (word, word[:1].upper() + word[1:])
-    if re.fullmatch(r"\w{3,}", word) and not word.endswith("s"):
-        yield f"{word}s"

@@ -100,6 +100,7 @@ def main() -> None:
     parser.add_argument("--snr", nargs="+", default=["clean"], help="clean, or decibels")
     parser.add_argument("--limit", type=int, default=None, help="so many orders")
     parser.add_argument("--beam", type=int, default=None)
+    parser.add_argument("--skip", type=int, default=0, help="leave out so many before")
     parser.add_argument("--wrong", action="store_true", help="print what was misheard")
     options = parser.parse_args()
     folder = os.environ.get("EDGE_AGENT_SPEECH_DATA")
@@ -121,7 +122,7 @@ def main() -> None:
             recogniser.transcribe(load(root / "coffee" / files[0]))  # warm
             for snr in options.snr:
                 tally = Tally()
-                for seed, file in enumerate(files[: options.limit]):
+                for seed, file in list(enumerate(files))[options.skip :][: options.limit]:
                     clip = noisy(load(root / "coffee" / file), noise, snr, seed)
                     started = time.process_time()
                     readings = recogniser.transcribe(clip)
