@@ -34,10 +34,15 @@ from edge_agent.mqtt.requester import Requester
 from edge_agent.mqtt.settings import BrokerSettings
 from edge_agent.service import control
 from edge_agent.service.agent import Agent, urgent
+from edge_agent.service.clocks import Clocks, system_clocks
 from edge_agent.service.devices import Devices
 from edge_agent.service.executor import Executor, Interlocks
 from edge_agent.service.health import Health
+from edge_agent.service.keeper import Keeper
+from edge_agent.service.later import Later
 from edge_agent.service.notify import Notifier, Watchdog
+from edge_agent.service.store import Disk, Store, state_directory
+from edge_agent.service.timers import Timers
 from edge_agent.service.topics import AgentTopics
 from edge_agent.service.turn import Turn
 from edge_agent.service.worker import Loaded, Worker
@@ -58,6 +63,7 @@ class App:
         config: Config,
         reload: Callable[[], Config],
         load_model: Callable[[], Loaded] | None = None,
+        clocks: Clocks | None = None,
     ) -> None:
         """Builds everything; touches neither network nor model yet.
 
@@ -65,6 +71,7 @@ class App:
             config: The configuration.
             reload: Reads it again.
             load_model: Loads another model than the configured one.
+            clocks: What delayed commands go by, if not the clocks of this machine.
 
         Raises:
             EdgeAgentError: The configuration cannot work; the text says where and why.
@@ -93,17 +100,22 @@ class App:
         self.executor = Executor(
             self.devices, self.link, interlocks(config, car), clock, config.agent.confirm_timeout
         )
-        dialogue = Dialogue()
+        dialogue, clocks = Dialogue(), clocks or system_clocks()
+        kept_in = state_directory(config.agent.state_dir, os.environ)
+        timers = Timers(clocks, Store(kept_in, "timers.json", Disk()))
         self.turn = Turn(
             worker=self.worker,
             devices=self.devices,
             executor=self.executor,
             dialogue=dialogue,
+            later=Later(timers, clocks, self.devices),
             policy=policy(config),
             default_area=config.agent.area,
             clock=clock,
         )
-        self.control = control.Control(self.devices, dialogue, self.turn, self.reload)
+        self.control = control.Control(
+            self.devices, dialogue, self.turn, timers, clocks, self.reload
+        )
         self.agent = Agent(
             topics=topics,
             inbox=self.inbox,
@@ -115,12 +127,23 @@ class App:
             request_timeout=config.agent.request_timeout,
             clock=clock,
         )
+        self.keeper = Keeper(
+            timers=timers,
+            devices=self.devices,
+            executor=self.executor,
+            policy=lambda: self.turn.policy,
+            connected=lambda: self.link.connected,
+            announce=self.agent.announce,
+            report=self.agent.report,
+            clock=clock,
+        )
         self.health = Health(
             topic=topics["health"],
             link=self.link,
             inbox=self.inbox,
             devices=self.devices,
             worker=self.worker,
+            timers=timers,
             figures=self.agent.figures,
             notifier=self.notifier,
             watchdog=self.watchdog,
@@ -144,6 +167,7 @@ class App:
         self._loop = asyncio.get_running_loop()
         tasks = [
             asyncio.create_task(self.agent.run(), name="agent"),
+            asyncio.create_task(self.keeper.run(), name="timers"),
             asyncio.create_task(self.health.run(), name="health"),
             asyncio.create_task(self._become_ready(on_ready), name="ready"),
         ]

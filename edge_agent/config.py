@@ -39,6 +39,8 @@ class AgentConfig(_Section, frozen=True, kw_only=True):
     """Seconds after which a request that still waits is dropped and reported."""
     area: str | None = None
     """Area of a speaker who names none."""
+    state_dir: str | None = None
+    """Where delayed commands outlive a restart; without it $STATE_DIRECTORY, or nowhere."""
 
 
 class BoardConfig(_Section, frozen=True, kw_only=True):

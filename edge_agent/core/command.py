@@ -4,7 +4,7 @@ A Command is entity + attribute + value. The model proposes Actions on a target 
 for several entities; code turns them into Commands with absolute values when they are accepted.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -155,6 +155,11 @@ class Plan:
     def scheduled(self) -> bool:
         """Whether any of it is due, or to be undone, at another time than now."""
         return any(action.schedule for action in self.actions)
+
+    @property
+    def unscheduled(self) -> "Plan":
+        """The same things, at once."""
+        return Plan(tuple(replace(action, schedule=None) for action in self.actions))
 
 
 Meaning: TypeAlias = Plan | Query | Refusal

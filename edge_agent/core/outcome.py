@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from edge_agent.core.command import Command
+from edge_agent.core.command import Command, Comparison, Condition
 from edge_agent.core.entity import Attribute, Capability, Range, Reading, Value, spoken_unit
 from edge_agent.core.registry import Registry
 
@@ -86,6 +86,9 @@ _IMPERATIVES = {
     "previous": "go back on {name}",
 }
 
+_MOST_NAMED = 4
+"""Commands that are named one by one before they are counted."""
+
 _DONE = {
     "turn_on": "{name} is on",
     "turn_off": "{name} is off",
@@ -125,6 +128,40 @@ def imperative(command: Command, registry: Registry) -> str:
     if not params:
         return _IMPERATIVES.get(action, action.replace("_", " ") + " {name}").format(name=name)
     return f"set {name} {command.attribute} to {_value(command, registry)}"
+
+
+def clauses(commands: Sequence[Command], registry: Registry) -> str:
+    """What several commands would do: `turn on the heater and turn off the fan`."""
+    found = list(dict.fromkeys(imperative(command, registry) for command in commands))
+    if len(found) > _MOST_NAMED:
+        found = [*found[: _MOST_NAMED - 1], f"do {len(found) - _MOST_NAMED + 1} more things"]
+    if len(found) < 2:
+        return "".join(found)
+    return ", ".join(found[:-1]) + " and " + found[-1]
+
+
+def say_planned(when: str, what: str, *, only_said: bool = False) -> str:
+    """The sentence about what is put off: "In 10 minutes I'll turn off the heater.".
+
+    Args:
+        when: `in 10 minutes`, `at 7:30`.
+        what: The clauses.
+        only_said: It is not going to be done; somebody wants to know what would be.
+    """
+    who = "I would" if only_said else "I'll"
+    return sentence(f"{when} {who} {what}")
+
+
+def say_condition(condition: Condition, registry: Registry) -> str:
+    """A condition as a clause: `if the outdoor temperature is below 5 degrees`."""
+    target, attribute = condition.target, condition.attribute
+    entity = registry.entities.get(target.entities[0]) if target.entities else None
+    capability = entity.capability(attribute) if entity else None
+    plain = isinstance(condition.value, str) or attribute in target.phrase
+    what = target.phrase if plain else f"{target.phrase} {attribute}"
+    compared = "" if condition.comparison is Comparison.IS else condition.comparison.value
+    value = say_number(condition.value, unit_of(capability))
+    return f"if {_the(what)} is {compared.removeprefix('is ')} {value}".replace("  ", " ")
 
 
 def say_results(results: Sequence[Result], registry: Registry) -> str:

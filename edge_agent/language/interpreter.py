@@ -23,7 +23,7 @@ from edge_agent.language.guards import (
 from edge_agent.language.mentions import Mentions
 from edge_agent.language.numbers import numbers_in
 from edge_agent.language.prompt import MOST_CHARACTERS, Context, Mark, Piece, PromptFormat
-from edge_agent.language.times import times_in
+from edge_agent.language.times import times_in, untimed
 from edge_agent.language.vocabulary import Candidates, Spoken, Vocabulary
 
 _MOST_TOKENS = 112
@@ -315,7 +315,11 @@ _NOTHING = Target("", ())
 def doubt_of(sentence: Sentence, plan: Plan) -> str | None:
     """A clause about what a sentence says and its plan leaves out, or None."""
     names = Mentions.of(plan, sentence.targets, sentence.registry)
-    return unheeded(sentence.text, plan, names)
+    schedules = [action.schedule for action in plan.actions if action.schedule]
+    if not schedules:
+        return unheeded(sentence.text, plan, names)
+    # What is said apart from the times that are kept must be heeded as in any other sentence.
+    return unheeded(untimed(sentence.text, schedules), plan.unscheduled, names)
 
 
 def context_of(

@@ -4,7 +4,7 @@ The model says which of them belongs to which action; it never invents one.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from edge_agent.core.command import Schedule, When
@@ -40,6 +40,12 @@ _AT = re.compile(
     r"|(?:when|once|as soon as) (?:it'?s|it is|the clock (?:says|strikes)))\b)\s*"
     r"(?:\b(?:exactly|precisely|around|about) )?(?=\S)"
 )
+_BEFORE_TIME = re.compile(
+    r"(?:\b(?:in|for|after|within) )?"
+    r"(?:(?:about|around|another|a further|the next|exactly|precisely|roughly|approximately|like"
+    r"|maybe|just|only|say|at least|no more than|up to) ){0,2}$"
+)
+_AFTER_TIME = re.compile(r"^(?:'s?)? ?(?:from now|later|or so|time)\b|^ ?[ap]\.?m\b\.?")
 _AFTERNOON = ("p", "in the a", "in the e", "t")
 _DAY = 24 * 60
 
@@ -57,14 +63,28 @@ def times_in(text: str, *, most: int = 4) -> tuple[Time, ...]:
     """The schedules that the durations and times of day of a sentence allow."""
     bare = " ".join(text.casefold().replace("\u2019", "'").split())
     found: dict[str, Time] = {}
-    for seconds in _durations(bare):
+    for seconds, _, _ in _durations(bare):
         for when in (When.IN, When.FOR):
             time = Time(f"{when} {spell_duration(seconds)}", Schedule(when, seconds))
             found[time.phrase] = time
-    for minutes in _clocks(bare):
+    for minutes, _, _ in _clocks(bare):
         phrase = f"{When.AT} {spell_clock(minutes)}"
         found[phrase] = Time(phrase, Schedule(When.AT, minutes * 60.0))
     return tuple(found.values())[:most]
+
+
+def untimed(text: str, schedules: Iterable[Schedule]) -> str:
+    """A sentence without the words for some times: what is left must be heeded otherwise."""
+    bare = " ".join(text.casefold().replace("\u2019", "'").split())
+    said = {(one.when is When.AT, one.seconds) for one in schedules}
+    spans = [
+        *((start, end) for seconds, start, end in _durations(bare) if (False, seconds) in said),
+        *((start, end) for minutes, start, end in _clocks(bare) if (True, minutes * 60.0) in said),
+    ]
+    for start, end in sorted(spans, reverse=True):
+        before, after = _BEFORE_TIME.sub("", bare[:start]), _AFTER_TIME.sub("", bare[end:])
+        bare = f"{before} {after}"
+    return " ".join(bare.split())
 
 
 def spell_duration(seconds: float) -> str:
@@ -81,23 +101,23 @@ def spell_clock(minutes: int) -> str:
     return f"{minutes // 60}:{minutes % 60:02d}"
 
 
-def _durations(text: str) -> Iterator[float]:
-    """In seconds; "an hour and twenty minutes" is one."""
-    total, unit, end = 0.0, 0.0, 0
+def _durations(text: str) -> Iterator[tuple[float, int, int]]:
+    """In seconds, with where they stand; "an hour and twenty minutes" is one."""
+    total, unit, start, end = 0.0, 0.0, 0, 0
     for match in _DURATION.finditer(text):
         seconds, last, unit = _seconds(match), unit, _SECONDS[match["unit"]]
         if unit < last and _JOINT.fullmatch(text, end, match.start()):
             total += seconds
         else:
-            yield from _possible(total)
-            total = seconds
+            yield from _possible(total, start, end)
+            total, start = seconds, match.start()
         end = match.end()
-    yield from _possible(total)
+    yield from _possible(total, start, end)
 
 
-def _possible(seconds: float) -> Iterator[float]:
+def _possible(seconds: float, start: int, end: int) -> Iterator[tuple[float, int, int]]:
     if 0 < seconds <= _LONGEST:
-        yield round(seconds, 3)
+        yield round(seconds, 3), start, end
 
 
 def _seconds(match: re.Match[str]) -> float:
@@ -111,11 +131,12 @@ def _seconds(match: re.Match[str]) -> float:
     return amount * _SECONDS[match["unit"]]
 
 
-def _clocks(text: str) -> Iterator[int]:
+def _clocks(text: str) -> Iterator[tuple[int, int, int]]:
+    """In minutes since midnight, with where they stand."""
     for at in _AT.finditer(text):
         match = _CLOCK.match(text, at.end())
         if match is not None and (minutes := _minutes(match)) is not None:
-            yield minutes
+            yield minutes, at.start(), match.end()
 
 
 def _minutes(match: re.Match[str]) -> int | None:

@@ -115,9 +115,17 @@ class Agent:
         """The reply to a sentence that was heard here; it is published like every other."""
         if is_stop(request.text):
             self._called_off_at = request.received
-            return await self._perform(request, self._called_off)
+            return await self._perform(request, lambda: self._called_off(request))
         async with self._one_by_one:
             return await self._perform(request, lambda: self._turn_of(request))
+
+    def announce(self, request: Request, reply: Reply) -> None:
+        """Publish what became of a thing that was put off, as the response to its own id."""
+        self._respond(request, reply)
+
+    def report(self, event: str, request: Request, /, **details: object) -> None:
+        """Publish an event."""
+        self._event(event, request, **details)
 
     async def _serve(self, take: Callable[[], Awaitable[None]]) -> None:
         while True:
@@ -163,12 +171,12 @@ class Agent:
         if message.topic == self._topics["control"]:
             await self._perform(request, lambda: self._control.perform(message.payload, request))
         elif is_stop(request.text):
-            await self._perform(request, self._called_off)
+            await self._perform(request, lambda: self._called_off(request))
         else:
             await self._perform(request, lambda: self._turn_of(request))
 
-    async def _called_off(self) -> Reply:
-        return self._control.call_off()
+    async def _called_off(self, request: Request) -> Reply:
+        return self._control.call_off(request)
 
     async def _turn_of(self, request: Request) -> Reply:
         return await self._turn.take(request, lambda: self._is_called_off(request), self._event)
@@ -320,7 +328,9 @@ def urgent(message: Message) -> bool:
     if not isinstance(document, Mapping):
         return False
     text = document.get("text")
-    return document.get("op") == "cancel" or (isinstance(text, str) and is_stop(text))
+    if document.get("op") == "cancel":
+        return "timer" not in document  # that one is called off, and nothing else is
+    return isinstance(text, str) and is_stop(text)
 
 
 def _control_request(payload: bytes) -> bytes:

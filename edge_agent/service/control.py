@@ -1,17 +1,19 @@
-"""Control operations: reload, list the devices, call off, approve."""
+"""Control operations: reload, list devices and timers, call off, approve."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from edge_agent.core.payload import decode_json
 from edge_agent.errors import EdgeAgentError
 from edge_agent.language.dialogue import Dialogue
+from edge_agent.service.clocks import Clocks
 from edge_agent.service.devices import Devices
 from edge_agent.service.request import Request
 from edge_agent.service.response import Reply, Status
+from edge_agent.service.timers import Timer, Timers, count
 from edge_agent.service.turn import Turn
 
-OPERATIONS = ("reload", "devices", "cancel", "approve")
+OPERATIONS = ("reload", "devices", "timers", "cancel", "approve")
 
 
 class Control:
@@ -22,12 +24,16 @@ class Control:
         devices: Devices,
         dialogue: Dialogue,
         turn: Turn,
+        timers: Timers,
+        clocks: Clocks,
         reload: Callable[[], Awaitable[None]],
     ) -> None:
         """Keeps what it works with; `reload` reads the configuration again."""
         self._devices = devices
         self._dialogue = dialogue
         self._turn = turn
+        self._timers = timers
+        self._clocks = clocks
         self._reload = reload
 
     async def perform(self, payload: bytes, request: Request) -> Reply:
@@ -37,8 +43,12 @@ class Control:
         match operation:
             case "devices":
                 return Reply(Status.OK, self._counted(), extra={"devices": self.listing()})
+            case "timers":
+                return self._pending()
+            case "cancel" if "timer" in document:
+                return self._cancel(document["timer"])
             case "cancel":
-                return self.call_off()
+                return self._call_off_all()
             case "approve":
                 return await self._turn.approve(request, lambda: False)
             case "reload":
@@ -51,10 +61,48 @@ class Control:
                 legal = ", ".join(OPERATIONS)
                 return Reply(Status.ERROR, f"op: {operation!r} is not known; legal: {legal}.")
 
-    def call_off(self) -> Reply:
-        """Forget what was asked back; what runs was called off when the message came in."""
+    def call_off(self, request: Request) -> Reply:
+        """Forget what was asked back, and what the same conversation put off just before.
+
+        What ran was called off when the message came in.
+        """
         self._dialogue.clear()
-        return Reply(Status.OK, "Okay, cancelled.", reason="cancelled")
+        gone = self._timers.call_off_latest(request.conversation_id, request.origin)
+        said = _not_done(gone) if gone else "Okay, cancelled."
+        return Reply(Status.OK, said, reason="cancelled")
+
+    def _call_off_all(self) -> Reply:
+        """As an operator means it: whatever runs or waits for an answer, but no timers."""
+        self._dialogue.clear()
+        left = len(self._timers)
+        said = f" {count(left).capitalize()} stay{'s' if left == 1 else ''}." if left else ""
+        return Reply(Status.OK, f"Okay, cancelled.{said}", reason="cancelled")
+
+    def _cancel(self, timer_id: object) -> Reply:
+        gone = self._timers.remove(timer_id) if isinstance(timer_id, str) else None
+        if gone is None:
+            legal = ", ".join(timer.id for timer in self._timers.pending()) or "none are pending"
+            return Reply(Status.ERROR, f"timer: {timer_id!r} is not known; legal: {legal}.")
+        return Reply(Status.OK, _not_done([gone]), reason="cancelled")
+
+    def _pending(self) -> Reply:
+        timers = self._timers.pending()
+        said = f"There {'is' if len(timers) == 1 else 'are'} {count(len(timers))}."
+        return Reply(Status.OK, said, extra={"timers": [self._shown(timer) for timer in timers]})
+
+    def _shown(self, timer: Timer) -> dict[str, Any]:
+        """A timer; the day and hour are null while nothing says what time it is."""
+        told = timer.wall is not None and (timer.by_wall or self._clocks.synchronised())
+        left = None if timer.due is None else timer.due - self._clocks.elapsed()
+        return {
+            "id": timer.id,
+            "text": timer.words,
+            "due": self._clocks.local(timer.wall).isoformat(timespec="seconds")
+            if told and timer.wall is not None
+            else None,
+            "in_seconds": None if left is None else round(max(0.0, left), 1),
+            "conversation_id": timer.conversation,
+        }
 
     def listing(self) -> list[dict[str, Any]]:
         """Every entity with what it can do and its last known state."""
@@ -84,3 +132,7 @@ class Control:
 
     def _counted(self) -> str:
         return f"I know {len(self._devices.registry.entities)} devices."
+
+
+def _not_done(timers: Sequence[Timer]) -> str:
+    return f"Okay, I won't {' and '.join(timer.words for timer in timers)}."

@@ -13,6 +13,7 @@ from edge_agent.mqtt.message import Lane
 from edge_agent.service.agent import Figures
 from edge_agent.service.devices import Devices
 from edge_agent.service.notify import Notifier, Watchdog
+from edge_agent.service.timers import Timers
 from edge_agent.service.worker import Worker
 
 _PERIOD = 30.0
@@ -32,6 +33,7 @@ class Health:
         inbox: Inbox,
         devices: Devices,
         worker: Worker,
+        timers: Timers,
         figures: Figures,
         notifier: Notifier,
         watchdog: Watchdog,
@@ -43,6 +45,7 @@ class Health:
         self._inbox = inbox
         self._devices = devices
         self._worker = worker
+        self._timers = timers
         self._figures = figures
         self._notifier = notifier
         self._watchdog = watchdog
@@ -65,7 +68,7 @@ class Health:
 
     def degraded(self) -> list[str]:
         """Sentences about what does not work now."""
-        reasons = [*self._link.problems, *self._devices.problems]
+        reasons = [*self._link.problems, *self._devices.problems, *self._timers.problems]
         if self._worker.problem:
             reasons.append(self._worker.problem)
         if self._worker.model is not None and self._worker.model.remark:
@@ -82,6 +85,7 @@ class Health:
             if model is None
             else {"name": model.name, "sha256": model.sha256, "engine": model.engine},
             "devices": len(self._devices.registry.entities),
+            "timers": len(self._timers),
             "queue_depth": sum(stats.depth[lane] for lane in _REQUESTS),
             "last_latency_ms": self._figures.last_latency_ms,
             "rss_bytes": rss_bytes(),

@@ -6,14 +6,14 @@ file only puts them in order.
 
 import hmac
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
-from edge_agent.core.accept import Rejected, accept, holds
+from edge_agent.core.accept import Rejected
 from edge_agent.core.answer import answer
-from edge_agent.core.command import Action, Ask, Command, Plan, Query, Refusal, When
+from edge_agent.core.command import Command, Plan, Query, Refusal
 from edge_agent.core.entity import Area
-from edge_agent.core.outcome import Outcome, Result, imperative, say_results, sentence
+from edge_agent.core.outcome import Outcome, Result, say_results, sentence
 from edge_agent.core.policy import Decision, Policy, Verdict, decide, strictest
 from edge_agent.core.registry import Registry
 from edge_agent.language.dialogue import (
@@ -28,13 +28,22 @@ from edge_agent.language.guards import LATER, yes_or_no
 from edge_agent.language.interpreter import Before, Reading, before_of, risk_of
 from edge_agent.service.devices import Devices
 from edge_agent.service.executor import Executor
+from edge_agent.service.later import (
+    UNTIMED,
+    Accepted,
+    Impossible,
+    Later,
+    Moment,
+    planned,
+    say_moments,
+)
 from edge_agent.service.request import Request
 from edge_agent.service.response import Reply, Status, calls_of, status_of
+from edge_agent.service.timers import TimerError
 from edge_agent.service.worker import Worker
 
 _MOST_WRONG_PINS = 5
 _PIN_LOCKOUT = 300.0  # seconds
-_MOST_NAMED = 4  # commands that a question back names one by one
 
 
 class Report(Protocol):
@@ -43,13 +52,6 @@ class Report(Protocol):
     def __call__(self, event: str, request: Request, /, **details: object) -> None:
         """Something was heard, decided, executed, confirmed, refused or timed out."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class _Accepted:
-    commands: list[Command | Rejected]
-    unmet: list[str]
-    """Clauses about conditions that do not hold."""
 
 
 class Turn:
@@ -62,6 +64,7 @@ class Turn:
         devices: Devices,
         executor: Executor,
         dialogue: Dialogue,
+        later: Later,
         policy: Policy,
         default_area: str | None,
         clock: Callable[[], float],
@@ -72,6 +75,7 @@ class Turn:
         self._devices = devices
         self._executor = executor
         self._dialogue = dialogue
+        self._later = later
         self._default_area = default_area
         self._clock = clock
         self._wrong_pins: list[float] = []
@@ -87,6 +91,7 @@ class Turn:
         Raises:
             ModelError: There is no model, or the request was called off while it was read.
         """
+        self._later.timers.moved_on(request.conversation_id)
         pending = self._dialogue.take(request.conversation_id, request.origin, self._clock())
         if isinstance(pending, Confirm):
             if pending.needs_pin and request.pin is None and request.text.strip().isdigit():
@@ -184,22 +189,21 @@ class Turn:
             return Reply(
                 Status.CLARIFY, which_question(registry, options), reason="ambiguous target"
             )
-        doubt = reading.unheeded or (LATER if plan.scheduled else None)
-        later = plan.scheduled or doubt == LATER
-        now = _at_once(plan)
-        if now is None:
-            return _NOT_LATER
-        plan = now
+        # A time that the plan keeps is no doubt; another one that was said is.
+        untimed = reading.unheeded == LATER
+        doubt = UNTIMED if untimed else reading.unheeded
         before = before_of(plan, reading.said)
         if doubt is None and reading.confidence >= self._needed(plan, registry):
             self._remember(request, before)
             return await self._act(plan, request, cancelled, report)
-        accepted = self._accept(plan, registry)
-        commands = [command for command in accepted.commands if isinstance(command, Command)]
-        if not commands:
+        try:
+            accepted = self._later.accept(plan)
+        except Impossible as impossible:
+            return self._impossible(impossible, request)
+        if not accepted.commands:
             return await self._act(plan, request, cancelled, report)
         self._ask(request, Confirm(plan, before=before))
-        question = f"Shall I {_clauses(commands, registry)}{' now' if later else ''}?"
+        question = f"Shall I {accepted.question(registry, now=untimed)}?"
         said = f"{sentence(doubt)} {question}" if doubt else question
         return Reply(Status.CLARIFY, said, reason=doubt or "not sure enough")
 
@@ -215,31 +219,6 @@ class Turn:
         model = self._worker.model
         return model.interpreter.calibration.act[risk_of(plan, registry)] if model else 1.0
 
-    def _accept(self, plan: Plan, registry: Registry) -> _Accepted:
-        commands: list[Command | Rejected] = []
-        unmet: list[str] = []
-        for action in plan.actions:
-            clause = self._unmet(action, registry)
-            if clause is None:
-                commands.extend(accept(action, registry, self._devices.state))
-            elif clause not in unmet:
-                unmet.append(clause)
-        return _Accepted(commands, unmet)
-
-    def _unmet(self, action: Action, registry: Registry) -> str | None:
-        if action.condition is None:
-            return None
-        true = holds(action.condition, self._devices.state)
-        if true:
-            return None
-        test = action.condition
-        what = answer(
-            Query(Ask.STATE, test.target, test.attribute),
-            registry,
-            self._devices.state,
-        )
-        return what if true is None else f"{what} So I did nothing."
-
     async def _act(
         self,
         plan: Plan,
@@ -249,49 +228,87 @@ class Turn:
         *,
         confirmed: bool = False,
     ) -> Reply:
-        if plan.scheduled:
-            return _NOT_LATER  # whoever asks: a thing for later is never done now
         registry = self._devices.registry
-        accepted = self._accept(plan, registry)
-        commands = [command for command in accepted.commands if isinstance(command, Command)]
-        if not accepted.commands:
+        try:
+            accepted = self._later.accept(plan)
+        except Impossible as impossible:
+            report("refused", request, reason=impossible.reason)
+            return self._impossible(impossible, request)
+        if not accepted.now and not accepted.moments:
             said = " ".join(accepted.unmet) or "There is nothing here that can do that."
             status = Status.OK if accepted.unmet else Status.UNSUPPORTED
             return Reply(status, said, reason="condition not met" if accepted.unmet else "nothing")
         decision = strictest(
-            [decide(command, request.origin, registry, self.policy) for command in commands]
+            [
+                decide(command, request.origin, registry, self.policy)
+                for command in accepted.commands
+            ]
         )
-        if (reply := self._withheld(decision, plan, commands, request, confirmed)) is not None:
+        if (reply := self._withheld(decision, plan, accepted, request, confirmed)) is not None:
             report("refused", request, reason=reply.reason)
             return reply
         started = self._clock()
         if request.dry_run:
-            results = [self._plan_only(command) for command in accepted.commands]
-        else:
-            if request.deadline is not None and started >= request.deadline:
-                return Reply(Status.REJECTED, "That request has expired.", reason="expired")
-            results = await self._executor.execute(accepted.commands, cancelled)
+            results = [self._plan_only(command) for command in accepted.now]
+            return self._told(accepted, accepted.moments, results, request, report, started)
+        if request.deadline is not None and started >= request.deadline:
+            return Reply(Status.REJECTED, "That request has expired.", reason="expired")
+        if cancelled():
+            return Reply(Status.REJECTED, "Cancelled.", reason="cancelled")
+        try:
+            # Before anything is done: what is done for a while must end, whatever happens.
+            kept = self._later.keep(accepted, request, decision.verdict)
+        except TimerError as error:
+            report("refused", request, reason="too many timers")
+            return Reply(Status.REJECTED, str(error), reason="too many timers")
+        results = await self._executor.execute(accepted.now, cancelled) if accepted.now else []
+        moments = self._later.kept(accepted.moments, kept, results)
+        return self._told(accepted, moments, results, request, report, started)
+
+    def _told(
+        self,
+        accepted: Accepted,
+        moments: Sequence[Moment],
+        results: list[Result],
+        request: Request,
+        report: Report,
+        started: float,
+    ) -> Reply:
+        """The reply about what became of a plan and about what is put off."""
+        registry = self._devices.registry
+        done = results
+        results = results + [result for moment in moments for result in planned(moment.items)]
         for result in results:
-            report(_EVENTS[result.outcome], request, device=result.command.entity)
-        said = " ".join([*accepted.unmet, say_results(results, registry)])
+            report(EVENTS[result.outcome], request, device=result.command.entity)
+        said = [
+            *accepted.unmet,
+            say_results(done, registry),
+            say_moments(moments, registry, only_said=request.dry_run),
+        ]
         return Reply(
             status_of(results),
-            said,
+            " ".join(part for part in said if part),
             calls_of(results, registry),
             reason=next((result.reason for result in results if result.reason), None),
             act_ms=(self._clock() - started) * 1e3,
         )
 
+    def _impossible(self, impossible: Impossible, request: Request) -> Reply:
+        """The reply where a time cannot be kept; it may ask for something that can."""
+        if impossible.instead is None:
+            return Reply(Status.REJECTED, impossible.said, reason=impossible.reason)
+        self._ask(request, Confirm(impossible.instead))
+        return Reply(Status.CLARIFY, impossible.said, reason=impossible.reason)
+
     def _withheld(
         self,
         decision: Decision,
         plan: Plan,
-        commands: Sequence[Command],
+        accepted: Accepted,
         request: Request,
         confirmed: bool,
     ) -> Reply | None:
         """The reply where policy does not let the plan through, or None."""
-        registry = self._devices.registry
         match decision.verdict:
             case Verdict.ALLOW:
                 return None
@@ -304,7 +321,7 @@ class Turn:
                 return self._check_pin(request.pin)
         needs_pin = decision.verdict is Verdict.PIN
         self._ask(request, Confirm(plan, needs_pin=needs_pin, approved=True))
-        question = f"Shall I {_clauses(commands, registry)}?"
+        question = f"Shall I {accepted.question(self._devices.registry)}?"
         said = f"{question} Please give the PIN." if needs_pin else question
         return Reply(Status.CLARIFY, said, reason=decision.reason)
 
@@ -329,36 +346,13 @@ class Turn:
         return Result(command, Outcome.PLANNED)
 
 
-_NOT_LATER = Reply(Status.UNSUPPORTED, sentence(LATER), reason=LATER)
-
-
-def _at_once(plan: Plan) -> Plan | None:
-    """A plan for one later moment as a plan for now; None where that would be something else.
-
-    What is for a while would not be undone, and what comes first would not be first.
-    """
-    schedules = {action.schedule for action in plan.actions}
-    if len(schedules) > 1 or any(one and one.when is When.FOR for one in schedules):
-        return None
-    return Plan(tuple(replace(action, schedule=None) for action in plan.actions))
-
-
-_EVENTS = {
+EVENTS = {
     Outcome.CONFIRMED: "confirmed",
     Outcome.SENT: "executed",
     Outcome.TIMEOUT: "timed out",
     Outcome.REFUSED: "refused",
     Outcome.PLANNED: "planned",
 }
-
-
-def _clauses(commands: Sequence[Command], registry: Registry) -> str:
-    clauses = list(dict.fromkeys(imperative(command, registry) for command in commands))
-    if len(clauses) > _MOST_NAMED:
-        clauses = [*clauses[: _MOST_NAMED - 1], f"do {len(clauses) - _MOST_NAMED + 1} more things"]
-    if len(clauses) < 2:
-        return "".join(clauses)
-    return ", ".join(clauses[:-1]) + " and " + clauses[-1]
 
 
 def _unreported(_event: str, _request: Request, /, **_details: object) -> None:

@@ -4,6 +4,8 @@ import asyncio
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,14 +23,20 @@ from edge_agent.language.prompt import EXAMPLES
 from edge_agent.mqtt.inbox import Inbox, InboxLimits
 from edge_agent.mqtt.message import Lane, Message, Subscription
 from edge_agent.service.agent import Agent, urgent
+from edge_agent.service.clocks import Clocks
 from edge_agent.service.control import Control
 from edge_agent.service.devices import Devices
 from edge_agent.service.executor import Executor, Interlocks
+from edge_agent.service.keeper import Keeper
+from edge_agent.service.later import Later
 from edge_agent.service.notify import Watchdog
+from edge_agent.service.store import Disk, Files, Store
+from edge_agent.service.timers import Timers
 from edge_agent.service.topics import AgentTopics
 from edge_agent.service.turn import Turn
 from edge_agent.service.worker import Loaded, Worker
 
+MONDAY = datetime(2026, 3, 2, 20, 0, tzinfo=UTC).timestamp()
 TOPICS = AgentTopics("hall")
 CALIBRATION = Calibration(
     bias=5.0,
@@ -46,6 +54,20 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+class FakeTime:
+    """The clocks of a machine: `pass_` lets time go by, `wall` can be set by anybody."""
+
+    def __init__(self, clock: Clock, *, wall: float, boot: str = "one") -> None:
+        self.clock = clock
+        self.wall = wall
+        self.synchronised = True
+        self.clocks = Clocks(clock, lambda: self.wall, lambda: self.synchronised, boot, UTC)
+
+    def pass_(self, seconds: float) -> None:
+        self.clock.now += seconds
+        self.wall += seconds
 
 
 class FakeAdapter:
@@ -174,8 +196,15 @@ class Rig:
         confirm_timeout: float = 0.05,
         limits: InboxLimits | None = None,
         load: Callable[[], Loaded] | None = None,
+        state: Path | None = None,
+        files: Files | None = None,
+        boot: str = "one",
+        now: float = 1000.0,
+        wall: float = MONDAY,
     ) -> None:
         self.clock = Clock()
+        self.clock.now = now
+        self.time = FakeTime(self.clock, wall=wall, boot=boot)
         self.model = model
         self.adapter = FakeAdapter(home)
         configured = Registry.configured(
@@ -189,17 +218,22 @@ class Rig:
         )
         self.worker = Worker(load or self._load, Watchdog(60.0, self.clock))
         self.dialogue = Dialogue()
+        clocks = self.time.clocks
+        self.timers = Timers(clocks, Store(state, "timers.json", files or Disk()))
         self.turn = Turn(
             worker=self.worker,
             devices=self.devices,
             executor=self.executor,
             dialogue=self.dialogue,
+            later=Later(self.timers, clocks, self.devices),
             policy=policy or Policy(),
             default_area=None,
             clock=self.clock,
         )
         self.reloads = 0
-        self.control = Control(self.devices, self.dialogue, self.turn, self._reload)
+        self.control = Control(
+            self.devices, self.dialogue, self.turn, self.timers, clocks, self._reload
+        )
         self.agent = Agent(
             topics=TOPICS,
             inbox=self.inbox,
@@ -209,6 +243,16 @@ class Rig:
             control=self.control,
             response_prefixes=("edge-agent/", "replies/"),
             request_timeout=30.0,
+            clock=self.clock,
+        )
+        self.keeper = Keeper(
+            timers=self.timers,
+            devices=self.devices,
+            executor=self.executor,
+            policy=lambda: self.turn.policy,
+            connected=lambda: self.link.connected,
+            announce=self.agent.announce,
+            report=self.agent.report,
             clock=self.clock,
         )
         self.link.react = self.obey
@@ -278,6 +322,18 @@ class Rig:
                 await asyncio.gather(agent, return_exceptions=True)
 
         return self.loop.run(main())
+
+    def later(self, seconds: float) -> list[Any]:
+        """Let time pass, and return what is told of all that fell due."""
+        self.time.pass_(seconds)
+
+        async def play() -> list[Any]:
+            due = self.keeper.take_due()
+            for timer in due:
+                await self.keeper.settle(timer)
+            return [(await self.answer()).body for _ in due]
+
+        return self.run(play)
 
     def close(self) -> None:
         self.worker.stop()

@@ -283,7 +283,7 @@ def test_pin_is_in_no_response_and_no_event(make_rig):
         ({"op": "reload"}, "ok", "read again"),
         ({"op": "cancel"}, "ok", "cancelled"),
         ({"op": "approve"}, "error", "Nothing waits"),
-        ({"op": "reboot"}, "error", "legal: reload, devices, cancel, approve"),
+        ({"op": "reboot"}, "error", "legal: reload, devices, timers, cancel, approve"),
         ({}, "error", "is not known"),
         (b"{", "error", "not JSON"),
         (b"[1]", "error", "is not known"),

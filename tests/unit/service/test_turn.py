@@ -1,17 +1,13 @@
 """A sentence comes in, one reply goes out: permission, questions back, dry runs, outcomes."""
 
-from dataclasses import replace
-
 import pytest
 
-from edge_agent.core.command import Action, Plan, Schedule, Target, When
 from edge_agent.core.entity import Origin, Risk
 from edge_agent.core.interlock import Control, Requirement, Rule
 from edge_agent.core.policy import Policy, Verdict
 from edge_agent.core.registry import Changes
 from edge_agent.core.state import Availability
-from edge_agent.language.dialogue import RECALL_TIME, Confirm
-from edge_agent.language.guards import LATER
+from edge_agent.language.dialogue import RECALL_TIME
 from edge_agent.language.interpreter import Calibration, Interpreter
 from edge_agent.language.prompt import CANDIDATES, Mark
 from edge_agent.service.executor import Interlocks
@@ -42,22 +38,7 @@ ANSWERS = {
     "heat the hall": "set hall thermostat mode to heat",
     "turn it off again": "turn off sofa lamp",
     "is the outdoor temperature below 5": "is outdoor temperature below 5",
-    "heater off in 10 minutes": "turn off heater in 10 minutes",
     "heater off in 5 minutes": "turn off heater",
-    "heater off by one": "turn off heater at 1:00",
-    "heater on for 2 hours": "turn on heater for 2 hours",
-    "heater on by one and off by two": "turn on heater at 1:00; turn off heater at 2:00",
-    "heater on, off in 10 minutes": "turn on heater; turn off heater in 10 minutes",
-    "heater and fan off in 10 minutes": (
-        "turn off heater in 10 minutes; turn off bedroom fan in 10 minutes"
-    ),
-    "unlock the front door in 10 minutes": "unlock front door in 10 minutes",
-    "ceiling light on in 10 minutes": "turn on ceiling light in 10 minutes",
-    "ceiling light on in 10 minutes, kitchen": "turn on kitchen ceiling light in 10 minutes",
-    "sofa lamp to 400 in 10 minutes": "set sofa lamp brightness to 400 in 10 minutes",
-    "if the outdoor temperature is below 5 heater on in 10 minutes": (
-        "if outdoor temperature is below 5 then turn on heater in 10 minutes"
-    ),
     "all lights but the desk lamp off": "turn off all lights except desk lamp",
 }
 ASKS = {Origin.COMMAND: dict.fromkeys(Risk, Verdict.CONFIRM)}
@@ -444,92 +425,6 @@ def test_exception_is_spared(rig):
     }
 
 
-@pytest.mark.parametrize(
-    ("text", "question", "sent"),
-    [
-        ("heater off in 10 minutes", "turn off the heater", [("set/switch.heater/power", "off")]),
-        ("heater off in 5 minutes", "turn off the heater", [("set/switch.heater/power", "off")]),
-        ("heater off by one", "turn off the heater", [("set/switch.heater/power", "off")]),
-        (
-            "heater and fan off in 10 minutes",
-            "turn off the heater and turn off the bedroom fan",
-            [("set/switch.heater/power", "off"), ("set/fan.bedroom/power", "off")],
-        ),
-    ],
-)
-@pytest.mark.parametrize("origin", list(Origin))
-def test_thing_for_later_is_offered_for_now(rig, origin, text, question, sent):
-    voice = Voice(rig)
-    reply = voice(text, origin=origin)
-    assert (reply.status, reply.reason, reply.calls) == (Status.CLARIFY, LATER, ())
-    assert reply.text == f"{LATER}. Shall I {question} now?"
-    assert rig.link.sent == []
-    assert voice("yes", origin=origin).status is Status.OK
-    assert rig.link.to_devices == sent
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "heater on for 2 hours",
-        "heater on by one and off by two",
-        "heater on, off in 10 minutes",
-    ],
-)
-@pytest.mark.parametrize("dry_run", [True, False])
-def test_thing_that_would_be_another_one_now_is_not_offered(rig, text, dry_run):
-    voice = Voice(rig)
-    reply = voice(text, dry_run=dry_run)
-    assert (reply.status, reply.text, reply.calls) == (Status.UNSUPPORTED, f"{LATER}.", ())
-    assert voice("yes").status is Status.UNSUPPORTED
-    assert rig.link.sent == []
-
-
-def test_yes_to_now_is_no_permission_yet(rig):
-    voice = Voice(rig)
-    voice("unlock the front door in 10 minutes")
-    reply = voice("yes")
-    assert (reply.status, reply.text) == (Status.CLARIFY, "Shall I unlock the front door lock?")
-    assert rig.link.sent == []
-    assert voice("yes").status is Status.OK
-    assert rig.link.to_devices == UNLOCKED
-
-
-def test_which_one_is_asked_before_when(rig):
-    voice = Voice(rig)
-    assert voice("ceiling light on in 10 minutes").reason == "ambiguous target"
-    reply = voice("kitchen")
-    assert reply.text == f"{LATER}. Shall I turn on the Kitchen ceiling light now?"
-    assert rig.link.sent == []
-
-
-def test_thing_for_later_that_cannot_be_done_is_refused_now(rig):
-    reply = Voice(rig)("sofa lamp to 400 in 10 minutes")
-    assert reply.status is Status.REJECTED
-    rig.observe("sensor.outdoor", "temperature", 9.0)
-    reply = Voice(rig)("if the outdoor temperature is below 5 heater on in 10 minutes")
-    assert reply.text.endswith("So I did nothing.")
-    rig.observe("sensor.outdoor", "temperature", 3.0)
-    reply = Voice(rig)("if the outdoor temperature is below 5 heater on in 10 minutes")
-    assert reply.text == f"{LATER}. Shall I turn on the heater now?"
-    assert rig.link.sent == []
-
-
-@pytest.mark.parametrize("when", list(When))
-@pytest.mark.parametrize("how", ["yes", "approved"])
-def test_plan_for_later_is_not_carried_out_by_any_way_in(rig, when, how):
-    action = Action(Target("heater", ("switch.heater",)), "power", "on")
-    plan = Plan((replace(action, schedule=Schedule(when, 0.0)),))
-    rig.dialogue.ask("voice", Origin.VOICE, Confirm(plan, approved=True), rig.clock.now)
-    if how == "yes":
-        reply = Voice(rig)("yes")
-    else:
-        request = Request("1", "", Origin.VOICE, "voice", rig.clock.now)
-        reply = rig.run(lambda: rig.turn.approve(request, lambda: False))
-    assert (reply.status, reply.reason) == (Status.UNSUPPORTED, LATER)
-    assert rig.link.sent == []
-
-
 AGAIN = "turn it off again"
 OFF_AGAIN = [("set/light.sofa/power", "on"), ("set/light.sofa/power", "off")]
 
@@ -555,7 +450,7 @@ def test_it_is_nothing_for_others_or_too_late_or_after_a_stop(rig, between):
         case "time":
             rig.clock.now += RECALL_TIME + 1
         case _:
-            rig.control.call_off()
+            rig.control.call_off(Request("1", "stop", Origin.VOICE, "voice", rig.clock.now))
     assert voice(AGAIN, **more).status is Status.UNSUPPORTED
     assert rig.link.to_devices == OFF_AGAIN[:1]
 
