@@ -28,6 +28,12 @@ _DIGITS = {
     )
 }
 
+_ANSWERS = frozenset(
+    "stop cancel yes yeah yep no nope ok okay right sure nothing mind start finish ready on "
+    "off".split()
+)
+"""What is said to any appliance without a word of its menu."""
+
 MOST_NAMES = 1500
 """How many names are listened for: more would cost memory and make everything likely."""
 MOST_VALUES = 500
@@ -87,6 +93,29 @@ def words_of(bias: Bias) -> Sequence[str]:
     """Every single word of a bias, the most likely first."""
     texts = (*bias.areas, *bias.values, *bias.names, *bias.phrases)
     return tuple(dict.fromkeys(word for text in texts for word in fold(text).split()))
+
+
+class Menu:
+    """Tells a sentence about a closed menu from what other sounds were forced into its words."""
+
+    def __init__(self, bias: Bias) -> None:
+        """Gathers the words; where the bias is open, any sentence will do."""
+        self._closed = bias.closed
+        self._said = {fold(word) for word in said_words(bias)} if bias.closed else set()
+        # The menu's own, with their plurals.
+        own = telling(words_of(bias)) if bias.closed else ()
+        self._meant = {*own, *(f"{word}s" for word in own), *_ANSWERS, *_DIGITS, *_DIGITS.values()}
+
+    def __contains__(self, text: str) -> bool:
+        """Whether it names something of the menu, or answers, and is mostly made of known words."""
+        words = text.split()
+        return not self._closed or (
+            3 * self.unknown(text) <= len(words) and not self._meant.isdisjoint(words)
+        )
+
+    def unknown(self, text: str) -> int:
+        """How many words of a reading nobody says of the menu."""
+        return sum(word not in self._said for word in text.split()) if self._closed else 0
 
 
 def said_words(bias: Bias) -> Iterable[str]:

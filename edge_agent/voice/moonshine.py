@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from edge_agent.errors import VoiceError
-from edge_agent.voice.bias import numbers_as_known, words_of
+from edge_agent.voice.bias import Menu, numbers_as_known, words_of
 from edge_agent.voice.lexicon import Lexicon
 from edge_agent.voice.pieces import sentencepieces
 from edge_agent.voice.ports import RATE, Bias, Heard, Samples
@@ -36,7 +36,7 @@ class MoonshineSettings:
     """How much likelier each piece of a known name is, in nats."""
     min_score: float = -1.2
     """Average log-probability below which it is no sentence."""
-    min_score_closed: float = -2.2
+    min_score_closed: float = -1.0
     """The same where only a menu can be said: its words are then written whatever was heard."""
 
 
@@ -70,7 +70,7 @@ class Moonshine:
             raise VoiceError(f"{MOONSHINE.title} in {folder} cannot be used: {error}") from error
         self._pieces = sentencepieces(folder / "tokenizer.bin")
         self._bias = Bias()
-        self._lexicon: Lexicon | None = None
+        self._made: tuple[Lexicon, Menu] | None = None
 
     @property
     def name(self) -> str:
@@ -80,15 +80,17 @@ class Moonshine:
     def bias(self, bias: Bias) -> None:
         """Expect these words; what follows from them is worked out when next somebody speaks."""
         if bias != self._bias:
-            self._bias, self._lexicon = bias, None
+            self._bias, self._made = bias, None
 
     def transcribe(self, samples: Samples) -> Sequence[Heard]:
         """What was said, the best reading first; nothing where it was no sentence."""
         if len(samples) < _SHORTEST or not samples.any():
             return ()
         settings = self._settings
-        if self._lexicon is None:
-            self._lexicon = Lexicon(self._bias, self._pieces, settings.bonus)
+        if self._made is None:
+            lexicon = Lexicon(self._bias, self._pieces, settings.bonus)
+            self._made = (lexicon, Menu(self._bias))
+        lexicon, menu = self._made
         sound = samples[:_LONGEST].astype(np.float32)[np.newaxis] / 32768
         hidden = self._encoder.run(
             None, {"input_values": sound, "attention_mask": np.ones(sound.shape, np.int64)}
@@ -96,7 +98,7 @@ class Moonshine:
         decoder = _Decoder(self._decoder, hidden)
         paths = search(
             decoder.step,
-            self._lexicon,
+            lexicon,
             begin=_BEGIN,
             end=_END,
             beam=settings.beam,
@@ -106,10 +108,11 @@ class Moonshine:
         if not paths or paths[0].score < least:
             return ()
         known = words_of(self._bias)
-        return distinct(
+        heard = distinct(
             Heard(numbers_as_known(reading(self._pieces.decode(path.pieces)), known), path.score)
             for path in paths
         )
+        return heard if heard and heard[0].text in menu else ()
 
 
 class _Decoder:

@@ -50,10 +50,12 @@ def without_loops(text: str) -> str:
             counted = all(word.isdigit() or word in _DIGITS for word in part)
             end = at + times * length
             if times > 1 and not counted and (length >= 3 or times > 2):
-                words[at + length : end] = []
+                rest = words[end:]
+                # The last turn of a loop is often cut short.
+                words[at + length :] = rest if rest != part[: len(rest)] else []
                 break
         at += 1
-    # The last turn of a loop is often cut short: a tail that says how the sentence began.
+    # A second turn that is cut short: a tail that says how the sentence began.
     for tail in range(len(words) // 2, _SHORTEST_TAIL - 1, -1):
         if words[-tail:] == words[:tail]:
             return " ".join(words[:-tail])

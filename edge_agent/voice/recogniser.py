@@ -56,7 +56,7 @@ def _whisper(settings: RecogniserSettings) -> Recogniser:
     if settings.beam is not None:
         own = replace(own, beam=settings.beam)
     if settings.min_score is not None:
-        own = replace(own, min_score=settings.min_score)
+        own = replace(own, min_score=settings.min_score, min_score_closed=settings.min_score)
     return Whisper(settings.path, own)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from edge_agent.errors import VoiceError
-from edge_agent.voice.bias import numbers_as_known, said_words, telling, words_of
+from edge_agent.voice.bias import Menu, numbers_as_known, said_words, telling, words_of
 from edge_agent.voice.features import log_mel
 from edge_agent.voice.pieces import Pieces, gpt2_pieces
 from edge_agent.voice.ports import RATE, Bias, Heard, Samples
@@ -37,6 +37,8 @@ class WhisperSettings:
     """Tokens of the prompt at most; the model has room for 223, and each costs time."""
     min_score: float = -1.0
     """Average log-probability below which it is no sentence."""
+    min_score_closed: float = -0.7
+    """The same where only a menu can be said: foreign speech is then written in its words."""
     max_no_speech: float = 0.6
     """Probability of silence above which it is none, unless the words are certain."""
     certain: float = -0.4
@@ -66,7 +68,7 @@ class Whisper:
         except (RuntimeError, ValueError) as error:
             raise VoiceError(f"{WHISPER.title} in {folder} cannot be used: {error}") from error
         self._bias = Bias()
-        self._made: tuple[list[int], list[int]] | None = None
+        self._made: tuple[list[int], list[int], Menu] | None = None
 
     @property
     def name(self) -> str:
@@ -87,8 +89,9 @@ class Whisper:
             self._made = (
                 prompt_tokens(self._bias, self._pieces, settings.prompt),
                 unsaid_tokens(self._bias, self._pieces),
+                Menu(self._bias),
             )
-        before, unsaid = self._made
+        before, unsaid, menu = self._made
         known = words_of(self._bias)
         seconds = min(len(samples) / RATE, _LONGEST)
         picture = log_mel(samples, min(seconds + settings.padding, _LONGEST))
@@ -106,7 +109,10 @@ class Whisper:
             Heard(numbers_as_known(reading(self._pieces.decode(ids)), known), score)
             for ids, score in zip(result.sequences_ids, result.scores, strict=True)
         )
-        if not heard or heard[0].score < settings.min_score:
+        # The mask knows pieces, not words: of the readings those made of whole words come first.
+        heard = sorted(heard, key=lambda one: menu.unknown(one.text))
+        least = settings.min_score_closed if self._bias.closed else settings.min_score
+        if not heard or heard[0].text not in menu or heard[0].score < least:
             return ()
         silent = result.no_speech_prob > settings.max_no_speech
         return () if silent and heard[0].score < settings.certain else heard
