@@ -16,6 +16,7 @@ from edge_agent.core.command import Command
 from edge_agent.core.entity import Attribute
 from edge_agent.core.outcome import Outcome, Result, say_results, sentence
 from edge_agent.core.policy import Decision, Policy, Verdict, decide, strictest
+from edge_agent.core.registry import Registry
 from edge_agent.service.devices import Devices
 from edge_agent.service.executor import Executor
 from edge_agent.service.later import unmet
@@ -170,12 +171,17 @@ class Keeper:
         return f"The {item.name} is off, so I left it as it is."
 
     def _permitted(self, command: Command, timer: Timer) -> Command | Rejected:
-        decision = decide(command, timer.origin, self._devices.registry, self._policy())
+        registry = self._devices.registry
+        decision = decide(command, timer.origin, registry, self._policy())
         asked = strictest([decision, Decision(timer.approved)]).verdict
-        if decision.verdict is not Verdict.DENY and asked is timer.approved:
+        if decision.verdict is Verdict.DENY:
+            reason = decision.reason
+        elif asked is not timer.approved:
+            reason = "by now that has to be confirmed first"
+        elif not _possible(command, registry):
+            reason = "it cannot do that any more"
+        else:
             return command
-        denied = decision.verdict is Verdict.DENY
-        reason = decision.reason if denied else "by now that has to be confirmed first"
         return Rejected(command.entity, command.attribute, reason, command.value)
 
     def _sentences(self, timer: Timer, said: list[str], results: list[Result]) -> str:
@@ -193,3 +199,10 @@ class Keeper:
         for result in results:
             details = {"reason": result.reason} if result.reason else {}
             self._report(EVENTS[result.outcome], request, device=result.command.entity, **details)
+
+
+def _possible(command: Command, registry: Registry) -> bool:
+    """Whether a thing can still be set to a value: it may have announced itself anew since."""
+    entity = registry.entities.get(command.entity)
+    capability = entity.capability(command.attribute) if entity else None
+    return capability is not None and capability.settable and command.value in capability.domain

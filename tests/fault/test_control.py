@@ -49,7 +49,7 @@ def test_an_unknown_operation_gets_the_legal_ones(hall, payload):
     hall.tap.publish(hall.topic("control"), payload)
     answer = hall.answer("c1")
     assert answer["status"] == "error"
-    for legal in ("reload", "devices", "cancel", "approve"):
+    for legal in ("reload", "devices", "timers", "cancel", "approve"):
         assert legal in answer["text"]
 
 

@@ -1,17 +1,20 @@
 """What is put off: said at once, done in time, undone, called off, refused and told."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace as replace_in
 
 from edge_agent.core.command import Command
-from edge_agent.core.entity import Origin, Risk
+from edge_agent.core.entity import Origin, Range, Risk
 from edge_agent.core.interlock import Control, Requirement, Rule
 from edge_agent.core.policy import Policy, Verdict
 from edge_agent.core.registry import Changes
 from edge_agent.core.state import Availability
 from edge_agent.service.executor import Interlocks
 from edge_agent.service.request import Request
+from edge_agent.service.store import Disk, Store
 from edge_agent.service.timers import LATEST, MOST, RECALL_TIME
 
 ANSWERS = {
@@ -441,6 +444,26 @@ def test_device_that_is_gone_by_then_is_refused_and_told(rig):
     assert rig.link.to_devices == [("set/fan.bedroom/power", "off")]
 
 
+def test_device_that_cannot_do_it_any_more_is_told(rig):
+    rig.observe("light.sofa", "brightness", 35.0)
+    say(rig, "sofa lamp brighter in 10 minutes")
+    lamp = rig.devices.registry.entities["light.sofa"]
+    dull = replace(lamp, capabilities=lamp.capabilities[:1])
+    rig.devices.registry = rig.devices.registry.apply(Changes(upsert=(dull,)))
+    (told,) = rig.later(600)
+    assert (told["status"], rig.link.to_devices) == ("rejected", [])
+    small = replace(lamp.capabilities[1], domain=Range(0, 40))
+    rig.devices.registry = rig.devices.registry.apply(
+        Changes(upsert=(replace(lamp, capabilities=(small,)),))
+    )
+    say(rig, "heater off in 10 minutes")
+    timer = rig.timers.pending()[0]
+    item = replace_in(timer.items[0], command=Command("light.sofa", "brightness", 45.0))
+    rig.timers.replace(replace_in(timer, items=(item,)))
+    (told,) = rig.later(600)
+    assert (told["reason"], rig.link.to_devices) == ("it cannot do that any more", [])
+
+
 def test_device_that_is_out_of_reach_by_then_is_told(rig):
     say(rig, "heater off in 10 minutes")
     gone = Availability("switch.heater", available=False)
@@ -539,8 +562,9 @@ def test_cancel_that_means_nothing_else(rig, between):
 
 
 def test_there_is_a_limit_and_nothing_is_done_beyond_it(rig):
-    for _ in range(MOST):
-        say(rig, "heater off in 10 minutes")
+    say(rig, "heater off in 10 minutes")
+    (one,) = rig.timers.pending()
+    rig.timers.add([replace_in(one, id=f"more.{number}") for number in range(1, MOST)])
     rig.observe("switch.heater", "power", "off")
     reply = say(rig, "heater on for 2 hours")
     assert (reply["status"], reply["reason"]) == ("rejected", "too many timers")
@@ -644,6 +668,17 @@ def test_values_and_conditions_come_back_as_they_were(restarted):
     again = restarted(1, before=rig)
     assert again.timers.pending() == rig.timers.pending()
     assert again.timers.pending()[0].items[0].command == Command("light.sofa", "brightness", 45.0)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [b"", b"null", b"[]", b"{}", b'{"version": 9, "boot": "", "timers": []}', b"\xff", b"[" * 5000],
+)
+def test_a_file_of_another_kind_is_told_and_forgotten(restarted, tmp_path, document):
+    Store(tmp_path, "timers.json", Disk()).save(document)
+    rig = restarted()
+    assert len(rig.timers) == 0
+    assert "is damaged" in rig.timers.problems[0]
 
 
 def test_without_a_place_to_keep_them_health_says_what_would_be_lost(rig):
