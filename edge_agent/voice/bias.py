@@ -148,9 +148,11 @@ def _capital(word: str) -> str:
 
 
 def telling(words: Iterable[str]) -> Sequence[str]:
-    """Without the words that every sentence has: those need no help to be heard."""
+    """Without numbers and the words that every sentence has: those need no help to be heard."""
     common = COMMON_WORDS | LITTLE_WORDS
-    return tuple(word for word in words if word not in common and len(word) > 1)
+    return tuple(
+        word for word in words if word not in common and len(word) > 1 and not word.isdecimal()
+    )
 
 
 def _weight(entity: Entity) -> int:

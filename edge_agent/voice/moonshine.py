@@ -32,8 +32,10 @@ class MoonshineSettings:
 
     beam: int = 4
     threads: int = 1
-    bonus: float = 1.0
-    """How much likelier each piece of a known name is, in nats."""
+    bonus: float = 3.0
+    """How much likelier each piece of a known name is, in nats: names are rare words to it."""
+    bonus_closed: float = 1.0
+    """The same where only a menu can be said: its fence does most."""
     min_score: float = -1.2
     """Average log-probability below which it is no sentence."""
     min_score_closed: float = -1.0
@@ -88,7 +90,8 @@ class Moonshine:
             return ()
         settings = self._settings
         if self._made is None:
-            lexicon = Lexicon(self._bias, self._pieces, settings.bonus)
+            bonus = settings.bonus_closed if self._bias.closed else settings.bonus
+            lexicon = Lexicon(self._bias, self._pieces, bonus)
             self._made = (lexicon, Menu(self._bias))
         lexicon, menu = self._made
         sound = samples[:_LONGEST].astype(np.float32)[np.newaxis] / 32768

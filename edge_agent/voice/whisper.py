@@ -5,6 +5,7 @@ Knows no registry and no wake word; `ctranslate2` is imported by the one who mak
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -128,14 +129,19 @@ def prompt_tokens(bias: Bias, pieces: Pieces, most: int) -> list[int]:
     """What was supposedly said before, within `most` tokens; empty without a bias.
 
     The model leans on it most near its end, so the likeliest stands there: whole sentences, before
-    them rooms and values, names before those. A name whose every word is there already is left out.
+    them a menu's values or, in a home, rooms, names and values by turns. Names with words that the
+    model has no single piece for go first: the others it hears anyway. What has no new word to
+    tell is left out.
     """
     if most < 2:
         return []
     parts: list[list[int]] = []
     left = most - 1
     known: set[str] = set()
-    for text in (*bias.phrases[:3], *bias.values, *bias.areas, *bias.names):
+    names = sorted(bias.names, key=lambda name: not _is_odd(name, pieces))
+    turns = zip_longest(bias.areas, names, bias.values, fillvalue="")
+    ordered = (*bias.values, *names, *bias.areas) if bias.closed else chain.from_iterable(turns)
+    for text in (*bias.phrases[:3], *ordered):
         words = text.split()
         if known.issuperset(telling(words)) and text not in bias.phrases:
             continue
@@ -148,6 +154,10 @@ def prompt_tokens(bias: Bias, pieces: Pieces, most: int) -> list[int]:
         parts.append(part)
     previous = len(pieces) + 104
     return [previous, *(token for part in reversed(parts) for token in part)] if parts else []
+
+
+def _is_odd(name: str, pieces: Pieces) -> bool:
+    return any(len(pieces.encode(f" {word}")) > 1 for word in telling(name.split()))
 
 
 def unsaid_tokens(bias: Bias, pieces: Pieces) -> list[int]:

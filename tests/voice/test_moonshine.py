@@ -127,6 +127,17 @@ def test_speech_is_heard(moonshine: Recogniser) -> None:
 
 
 @needs_weights
+def test_a_name_is_heard_once_it_is_known(moonshine: Recogniser) -> None:
+    sound = say("turn off the gazebo")
+    moonshine.bias(Bias())
+    assert all("gazebo" not in one.text for one in moonshine.transcribe(sound))
+    known = Bias(names=("gazebo", "kallax shelf", "bedroom fan"), areas=("kitchen",))
+    moonshine.bias(known)
+    assert moonshine.transcribe(sound)[0].text == "turn off the gazebo"
+    assert moonshine.transcribe(say("what time is it in london"))[0].text.endswith("in london")
+
+
+@needs_weights
 def test_long_speech_is_heard_to_its_end(moonshine: Recogniser) -> None:
     moonshine.bias(Bias())
     sentence = say("please turn on the light")
