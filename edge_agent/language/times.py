@@ -41,11 +41,19 @@ _AT = re.compile(
     r"(?:\b(?:exactly|precisely|around|about) )?(?=\S)"
 )
 _BEFORE_TIME = re.compile(
-    r"(?:\b(?:in|for|after|within) )?"
+    r"(?:\bnot (?:just |right )?(?:now|yet|away|at once|immediately),? (?:but )?(?:only )?)?"
+    r"(?:\b(?:in|for|after|within|during|with) )?"
     r"(?:(?:about|around|another|a further|the next|exactly|precisely|roughly|approximately|like"
     r"|maybe|just|only|say|at least|no more than|up to) ){0,2}$"
 )
-_AFTER_TIME = re.compile(r"^(?:'s?)? ?(?:from now|later|or so|time)\b|^ ?[ap]\.?m\b\.?")
+_PASSED = re.compile(
+    r"^ (?:ha(?:s|ve) (?:passed|gone(?: by)?|elapsed)|(?:is|are) (?:over|up|gone|done|past))\b"
+)
+_WHEN = re.compile(r"\b(?:when|once|as soon as|after) (?:the )?$")
+"""Before a time that has passed then: "once ten minutes have passed" is no condition."""
+_AFTER_TIME = re.compile(
+    r"^(?:'s?)? ?(?:from (?:now|this moment)|later|or so|time|delay)\b|^ ?[ap]\.?m\b\.?"
+)
 _AFTERNOON = ("p", "in the a", "in the e", "t")
 _DAY = 24 * 60
 
@@ -82,8 +90,10 @@ def untimed(text: str, schedules: Iterable[Schedule]) -> str:
         *((start, end) for minutes, start, end in _clocks(bare) if (True, minutes * 60.0) in said),
     ]
     for start, end in sorted(spans, reverse=True):
-        before, after = _BEFORE_TIME.sub("", bare[:start]), _AFTER_TIME.sub("", bare[end:])
-        bare = f"{before} {after}"
+        before, after = bare[:start], bare[end:]
+        if passed := _PASSED.match(after):
+            before, after = _WHEN.sub("", before), after[passed.end() :]
+        bare = f"{_BEFORE_TIME.sub('', before)} {_AFTER_TIME.sub('', after)}"
     return " ".join(bare.split())
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.core.command import Schedule, When
-from edge_agent.language.times import spell_clock, spell_duration, times_in
+from edge_agent.language.times import spell_clock, spell_duration, times_in, untimed
 
 WRITTEN = re.compile(r"(?:in|for) \d+(?:\.\d+)? (?:second|minute|hour)s?|at \d{1,2}:\d\d")
 
@@ -163,3 +163,35 @@ def test_whatever_is_said_the_times_are_few_and_possible(text):
 )
 def test_hostile_text_is_read_to_its_end(text):
     assert times_in(f"{text} minutes at 7pm")[-1].phrase == "at 19:00"
+
+
+@pytest.mark.parametrize(
+    ("text", "rest"),
+    [
+        ("turn off the heater in about 10 minutes please", "turn off the heater please"),
+        ("after ten minutes turn the fan off", "turn the fan off"),
+        ("lamp on for the next two hours", "lamp on"),
+        ("in half an hour's time close the blinds", "close the blinds"),
+        ("heater off at half past seven in the evening", "heater off"),
+        ("heater on at 7:30 pm and off in an hour and twenty minutes", "heater on and off"),
+        ("open the blinds 20 minutes from now", "open the blinds"),
+        ("fan off not now but in 20 seconds", "fan off"),
+        ("not right away, in three minutes fan off", "fan off"),
+        ("fan off once 30 minutes have passed", "fan off"),
+        ("when fifteen minutes are over fan off", "fan off"),
+        # what is no such time stays to be heeded
+        ("heater off in 10 minutes, tomorrow", "heater off , tomorrow"),
+        ("fan off once a minute", "fan off once"),
+        ("do not turn the fan off in 10 minutes", "do not turn the fan off"),
+        ("when I am home fan on for 10 minutes", "when i am home fan on"),
+        ("fan to 20 in 5 minutes", "fan to 20"),
+    ],
+)
+def test_the_words_of_times_are_taken_out_and_nothing_else(text, rest):
+    assert untimed(text, [time.schedule for time in times_in(text)]) == rest
+
+
+def test_a_time_that_is_not_kept_stays():
+    text = "lamp on in 5 minutes and off in 10 minutes"
+    assert untimed(text, [Schedule(When.IN, 300)]) == "lamp on and off in 10 minutes"
+    assert untimed(text, []) == text
