@@ -80,17 +80,9 @@ def takes_back(said: str, first: Span, then: Span) -> bool:
     return bool(hesitates) or _AFTER.match(said, then[1]) is not None
 
 
-def marks(said: str) -> bool:
+def may_take_back(said: str) -> bool:
     """Whether a sentence may take anything back."""
     return _MARK.search(said) is not None or _HESITATES.search(said) is not None
-
-
-def last_said(said: str) -> str:
-    """What a sentence says after it took something back for the last time; "" if it never did."""
-    *_, last = (None, *_MARK.finditer(said))
-    if last is None or not said[: last.start()].strip(" ,.!"):
-        return ""
-    return said[last.end() :]
 
 
 def without_unsaid(said: str) -> str:

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Self
 
 from edge_agent.core.command import Plan, Target
+from edge_agent.core.entity import Choice
 from edge_agent.core.names import fold
 from edge_agent.core.registry import Registry
-from edge_agent.language.corrections import Span, takes_back, without_unsaid
+from edge_agent.language.corrections import may_take_back, takes_back, without_unsaid
 from edge_agent.language.numbers import numbers_at, numbers_in
 from edge_agent.language.vocabulary import Spoken, stem, wordly
 from edge_agent.language.wording import EXCEPT, kind_words
@@ -26,10 +27,18 @@ _WHOLE = frozenset({"house", "home", "car", "vehicle", "place", "room", "flat", 
 _DETERMINER = r"(?:the|my|our|your|this|that|these|those|a|an|every|each|all|both)"
 _PLACE = r"(?:in|on|at|of|for|with|to|over|inside|from|by|around|across|throughout|near)"
 _DETERMINED = re.compile(rf"\b{_DETERMINER} $")
+_THROWN = re.compile(r"\b(?:throw|flip|hit) (?:the|a) $")
 _OBJECT = re.compile(r" (?:the|my|our|that|this|it|them|everything)\b")
 _PLACED = re.compile(rf"\b{_PLACE}(?: {_DETERMINER})* $")
 _LISTED = re.compile(rf"\b(?:and|plus|also|then|n|&)(?: {_DETERMINER})* $")
 
+_NOT = (
+    r"(?<!but )(?<!do )(?<!is )(?<!are )(?<!must )(?<!should )(?<!did )(?<!can )(?<!'s )"
+    r"\b(?:not|instead of|rather than|never ?mind|forget(?: about)?|did i say)"
+)
+"""Rules out what is said next, and no deed."""
+_ONLY = r"(?:\b(?:and|but|just|only|please) )*"
+_SMALL = frozenset("all the and in of on one ones everything here at".split())
 _MAY_DENY = re.compile(r"\b(?:not|than|of|never ?mind|forget|leave|keep|do ?n'?t|did i say)\b")
 _NOT_THE_NUMBER = re.compile(
     r"(?:\band )?\b(?:not|instead of|rather than|did i say) (?:(?:to|at|by|about) )?$"
@@ -47,6 +56,8 @@ class Mentions:
     places: tuple[str, ...]
     others: tuple[str, ...]
     """Phrases for what the plan is not about, longest first."""
+    choices: tuple[str, ...] = ()
+    """Other values of what the plan sets: "broil", where it sets a program to "pizza"."""
 
     @classmethod
     def of(cls, plan: Plan, targets: Sequence[Spoken], registry: Registry) -> Self:
@@ -74,7 +85,8 @@ class Mentions:
             if planned.isdisjoint(entities) and not said >= {*phrase.split()}
         )
         words = frozenset(stem(word) for name in (*names, *places, *nouns) for word in name.split())
-        return cls(_longest(names), words, tuple(places), _longest(others))
+        choices = _longest(_choices(plan, registry))
+        return cls(_longest(names), words, tuple(places), _longest(others), choices)
 
     def plain(self, bare: str) -> str:
         """A sentence without the names of what is meant: a name may be "sunset" or "prevent".
@@ -103,30 +115,54 @@ class Mentions:
             bare: The sentence as the guards compare it.
             used: The numbers of the plan.
         """
-        return self._without_others(_without_numbers(without_unsaid(bare), {*used, *self.numbers}))
+        bare = self._without_ruled_out(without_unsaid(bare))
+        bare = self._without_taken_back(bare)
+        return _without_numbers(bare, {*used, *self.numbers})
 
-    def _without_others(self, bare: str) -> str:
-        """A sentence without things that it rules out: "not the hall", "leave the hall on"."""
-        if not _MAY_DENY.search(bare) or not (named := _within(self.others, wordly(bare))):
+    def _without_ruled_out(self, bare: str) -> str:
+        """A sentence without what it rules out: "not the hall", "leave the hall on", "not heat"."""
+        if not _MAY_DENY.search(bare):
             return bare
-        some = "|".join(map(_pattern, named))
-        thing = rf"(?:{_PLACE} )?(?:all )?(?:of )?(?:{_DETERMINER} )?(?<!\w)(?:{some})(?!\w)"
+        for choice in self.choices:
+            bare = re.sub(rf"(?:\band )?{_NOT} {_pattern(choice)}(?!\w)", " ", bare)
+        words = [(word, stem(word)) for word in wordly(bare).split()]
+        known = {stem(word) for phrase in self.others for word in phrase.split()} - self.words
+        others = [word for word, stemmed in words if stemmed in known and word not in _SMALL]
+        if not others:
+            return bare
+        other = rf"(?:{'|'.join(map(re.escape, others))})(?!\w)"
+        about = "|".join(re.escape(word) for word, stemmed in words if stemmed in self.words) or "-"
+        thing = rf"(?:(?:{_PLACE}|{_DETERMINER}|all|{about}) )*?{other}(?: {other})*"
         ruled_out = re.compile(
-            rf"(?:\band )?(?<!do )(?<!is )(?<!are )(?<!must )(?<!should )(?<!did )(?<!can )"
-            rf"\b(?:not|instead of|rather than|never ?mind|forget(?: about)?|did i say) {thing}"
-            rf"(?! (?:on|off|open|closed)\b)(?:[\s,]+(?:but|i mean)(?!\w))?,?"
+            rf"(?:\band )?{_NOT} {thing}(?! (?:on|off|open|closed)\b)"
+            r"(?:[\s,]+(?:but|i mean)(?!\w))?,?"
         )
         alone = re.compile(
-            rf"(?:\b(?:and|but|just|only|please) )*\b(?:leave|keep) {thing} (?:on|off|open|closed"
-            r"|shut|locked|unlocked|running|playing|alone|be|as (?:it|they) (?:is|are)|as is"
-            r"|how it is|the way it is)\b"
-            rf"|(?:\b(?:and|but|just|only|please) )*\b(?:do ?n'?t|do not) (?:touch|change"
-            rf"|bother with) {thing}"
+            rf"{_ONLY}\b(?:leave|keep) {thing}(?: (?:{about}))* (?:on|off|open|closed|shut|locked"
+            r"|unlocked|running|playing|alone|be|as (?:it|they) (?:is|are)|as is|how it is"
+            r"|the way it is)\b"
+            rf"|{_ONLY}\b(?:do ?n'?t|do not) (?:touch|change|bother with) {thing}"
         )
         for pattern in (ruled_out, alone):
             cut = pattern.sub(" ", bare)
             bare = cut if self._is_about(cut) else bare
-        return " ".join(bare.split())
+        return bare
+
+    def _without_taken_back(self, bare: str) -> str:
+        """A sentence without the things for which something of the plan is meant instead."""
+        said = wordly(bare)
+        others = _within(self.others, said)
+        if not others or not may_take_back(bare):
+            return bare
+        meant = [one.span() for one in _WORD.finditer(bare) if stem(one[0]) in self.words]
+        every = _longest((*_within(self.names, said), *others))
+        for found in re.finditer(rf"(?<!\w)(?:{'|'.join(map(_pattern, every))})(?!\w)", bare):
+            thing = found.span()
+            if " ".join(wordly(found[0]).split()) in others and any(
+                takes_back(bare, thing, word) for word in meant if word[0] >= thing[1]
+            ):
+                bare = _blanked(bare, *thing)
+        return bare
 
     def _is_about(self, bare: str) -> bool:
         """Whether a part of a sentence names what the plan is about."""
@@ -144,23 +180,13 @@ class Mentions:
         every = _longest((*_within(self.names, said), *others))
         for found in re.finditer(rf"(?<= )(?:{'|'.join(map(re.escape, every))})(?= )", said):
             before, after = said[: found.start()], said[found.end() :]
-            if found[0] not in others or not self._counts(found[0], before, after):
-                continue
-            if not self._is_taken_back(said, found.span()):
+            if found[0] in others and self._counts(found[0], before, after):
                 return found[0]
         return None
 
-    def _is_taken_back(self, said: str, thing: Span) -> bool:
-        """Whether something of the plan is named after a thing, and meant instead of it."""
-        return any(
-            takes_back(said, thing, word.span())
-            for word in _WORD.finditer(said, thing[1])
-            if stem(word[0]) in self.words
-        )
-
     def _counts(self, phrase: str, before: str, after: str) -> bool:
         """Whether a phrase names a thing of its own."""
-        if phrase in _VERBS and not _DETERMINED.search(before):
+        if phrase in _VERBS and (_THROWN.search(before) or not _DETERMINED.search(before)):
             return False
         if phrase in _DEEDS and _OBJECT.match(after):
             return False
@@ -205,6 +231,15 @@ def _targets(plan: Plan) -> Iterator[Target]:
         yield action.target
         if action.condition is not None:
             yield action.condition.target
+
+
+def _choices(plan: Plan, registry: Registry) -> Iterator[str]:
+    for action in plan.actions:
+        for entity_id in action.target.entities:
+            entity = registry.entities.get(entity_id)
+            capability = entity.capability(action.attribute) if entity else None
+            if capability is not None and isinstance(capability.domain, Choice):
+                yield from {*map(fold, capability.domain.options)} - {str(action.value)}
 
 
 def _written(plan: Plan) -> set[str]:

@@ -148,7 +148,7 @@ _LIMIT = re.compile(
 )
 _LEAVE_AT = re.compile(
     r"\bleave (?:(?!on\b|off\b|open\b|closed\b|alone\b|as\b|be\b)[\w'-]+ ){1,8}?"
-    r"(?:(?:at|on|half|in the dark|dark)\b|(?=\d))"
+    r"(?:(?:at|on|in|half|dark)\b|(?=\d))"
 )
 _TEST = re.compile(
     r"\b(?:if|when|whenever|once|unless|in case|as soon as|as long as|while|provided|should)\b"
@@ -268,6 +268,7 @@ def _left_at(bare: str, actions: Iterable[Action]) -> bool:
         action.value in numbers
         if isinstance(action.value, float | int)
         else (str(action.value) == "off" and " dark" in after)
+        or f" in {action.value}" in after
         or (str(action.value) not in {"on", "open", "closed", "off"} and str(action.value) in after)
         for action in actions
     )

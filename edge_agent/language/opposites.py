@@ -22,8 +22,8 @@ _WORDS = {
 _OTHER_WORDS = {
     "on": r"on|(?<!de)activat\w*|start\w*|enabl\w*|run|engag\w*|use|(?:fire|light|power|crank"
     r"|boot) up",
-    "off": r"stop\w*|kill\w*|cut|deactivat\w*|disabl\w*|shut|zap|end|quit|done|without|no more"
-    r"|to (?:sleep|bed)|unplug|lose|disengag\w*",
+    "off": r"stop\w*|kill\w*|cut|deactivat\w*|disabl\w*|shut|zap|end|quit|done|without"
+    r"|no (?:more|power)|(?:want|have) (?:it|them) out|to (?:sleep|bed)|unplug|lose|disengag\w*",
     "open": r"up|lift\w*|raise\w*|retract\w*|unfold\w*|aside|apart",
     "closed": r"down|draw\w*|drop\w*|lower\w*|pull\w*|seal\w*|together|across|cover\w*|shade"
     r"|extend\w*|(?:roll\w*|window|glass|wind|bring) (?:\w+ ){0,3}up",
@@ -57,11 +57,12 @@ _ENSURES = re.compile(r"\b(?:make sure|ensure|see to it|see that|be certain|shou
 _TURNED = frozenset({Attribute.POWER, Attribute.OPENING, Attribute.LOCK})
 """Attributes whose values are the words that people say: who unmutes wants the sound on."""
 _UP = re.compile(
-    r"\b(?:up|more|raise\w*|increas\w*|higher|highest|max\w*|full\w*|brighter|brighten\w*|lighter"
-    r"|warmer|hotter|louder|faster|stronger|open\w*)\b"
+    r"\b(?:up|more(?! (?:quiet|soft|slow|gent|clos))|raise\w*|increas\w*|higher|highest|max\w*"
+    r"|full\w*|brighter|brighten\w*|lighter"
+    r"|warmer|hotter|louder|faster|stronger|(?<!less )open\w*)\b"
 )
 _DOWN = re.compile(
-    r"\b(?:down|less|lower\w*|reduc\w*|decreas\w*|lowest|min\w*|darker|dimmer|dim|cooler|colder"
+    r"\b(?:down|less|lower\w*|reduc\w*|decreas\w*|lowest|min(?:imum|imal|imi[sz]e)?|darker|dimmer|dim|cooler|colder"
     r"|quieter|softer|slower|weaker|clos\w*|shut)\b"
 )
 _SIDEWAYS = frozenset({Attribute.COLOR_TEMPERATURE})
