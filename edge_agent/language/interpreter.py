@@ -210,7 +210,7 @@ class Interpreter:
             else Candidates(tuple(among), tuple(among))
         )
         targets = candidates.targets
-        slots = slots_of(text, targets, vocabulary)
+        slots = slots_of(text, targets, vocabulary, before)
         grammar = compile_grammar(vocabulary.abilities, slots, self._model.encode, self._end)
         context = context_of(vocabulary, candidates, area, before)
         prompt = (*self._prefix, *self._tokens(self._prompt.tail(text, context)))
@@ -334,11 +334,16 @@ def context_of(
     )
 
 
-def slots_of(text: str, targets: Sequence[Spoken], vocabulary: Vocabulary) -> Slots:
-    """What a sentence offers for the open places of the grammar."""
+def slots_of(
+    text: str, targets: Sequence[Spoken], vocabulary: Vocabulary, before: Before | None = None
+) -> Slots:
+    """What a sentence offers for the open places of the grammar.
+
+    One without a number of its own may mean the one before: "and the hall", after "to 20".
+    """
     return Slots(
         targets,
-        numbers_in(text),
+        numbers_in(text) or (numbers_in(before.said) if before else ()),
         _texts(text, targets, vocabulary),
         times_in(text),
         conditional=is_conditional(text),

@@ -81,7 +81,7 @@ def known(source: Source, split: Split, seed: int, sort: str | None = None) -> I
         written = f" {case.output.replace(';', ' ')} "
         every = case.candidates.targets
         named = [one for one in every if f" {one.target.phrase} " in written]
-        slots = slots_of(case.text, named, vocabulary)
+        slots = slots_of(case.text, named, vocabulary, case.before)
         grammar = compile_grammar(Abilities(world.registry), slots, words.encode, _END)
         plan = meaning(grammar.commands, (*words.encode(case.output), _END))
         if isinstance(plan, Plan):

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from edge_agent.core.command import Refusal
 from edge_agent.language.grammar import compile_grammar, meaning
 from edge_agent.language.guards import is_question
-from edge_agent.language.interpreter import slots_of
+from edge_agent.language.interpreter import Before, slots_of
 from edge_agent.language.vocabulary import Candidates, Vocabulary
 from edge_agent.language.wording import REFUSAL
 
@@ -26,7 +26,7 @@ class Reach:
         self._words: dict[str, int] = {}
 
     def can_say(
-        self, output: str, text: str, candidates: Candidates, *, follows: bool = False
+        self, output: str, text: str, candidates: Candidates, before: Before | None = None
     ) -> bool:
         """Whether the grammar of a sentence has an output, and the output a meaning.
 
@@ -34,16 +34,18 @@ class Reach:
             output: In the output language.
             text: The sentence.
             candidates: What the daemon's search finds for it.
-            follows: Whether the conversation did something just before.
+            before: What the conversation did just before.
         """
         if output == REFUSAL:
             return True
         written = f" {output.replace(';', ' ')} "
         # Only the targets that are written can matter; a grammar of all of them takes long.
         targets = [one for one in candidates.targets if f" {one.target.phrase} " in written]
-        slots = slots_of(text, targets, self._vocabulary)
+        slots = slots_of(text, targets, self._vocabulary, before)
         grammar = compile_grammar(self._vocabulary.abilities, slots, self._encode, _END)
-        root = grammar.questions if is_question(text, follows=follows) else grammar.commands
+        root = (
+            grammar.questions if is_question(text, follows=before is not None) else grammar.commands
+        )
         tokens = (*self._encode(f" {output}"), _END)
         node = root
         for token in tokens:

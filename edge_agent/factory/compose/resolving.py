@@ -118,7 +118,7 @@ class Resolver:
         candidates = vocabulary.candidates(text, area, also=before.targets if before else ())
         context = context_of(vocabulary, candidates, area, before)
         output = write(candidates)
-        if not self._reach.can_say(output, text, candidates, follows=before is not None):
+        if not self._reach.can_say(output, text, candidates, before):
             raise Miss
         return Case(text, output, area, before, context, candidates, what, style, how, commands)
 

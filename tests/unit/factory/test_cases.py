@@ -53,7 +53,7 @@ def test_the_daemon_can_say_every_output_and_it_means_something(split: Split, so
     words, vocabularies = Words(), dict[int, Vocabulary]()
     for case, world in some(split, sort):
         vocabulary = vocabularies.setdefault(id(world), Vocabulary(world.registry))
-        slots = slots_of(case.text, case.candidates.targets, vocabulary)
+        slots = slots_of(case.text, case.candidates.targets, vocabulary, case.before)
         grammar = compile_grammar(Abilities(world.registry), slots, words, END)
         root = grammar.questions if is_question(case.text) else grammar.commands
         tokens, node = (*words(f" {case.output}"), END), root

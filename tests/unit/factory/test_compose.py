@@ -16,6 +16,7 @@ from edge_agent.factory.sentences.bank import Split
 from edge_agent.factory.sentences.cases import MIX, load_source
 from edge_agent.language.grammar import MOST_ACTIONS
 from edge_agent.language.guards import is_conditional, is_question
+from edge_agent.language.interpreter import Before
 from edge_agent.language.numbers import numbers_in
 from edge_agent.language.times import times_in
 from edge_agent.language.vocabulary import Vocabulary
@@ -101,7 +102,8 @@ def test_numbers_that_are_written_were_said(made: Callable[[str], Sequence[Case]
             found = re.search(r" (?:to|by|above|below) (-?\d+(?:\.\d+)?)$", case.output)
             if found:
                 seen += 1
-                assert float(found[1]) in numbers_in(case.text), case
+                before = numbers_in(case.before.said) if case.before else ()
+                assert float(found[1]) in (numbers_in(case.text) or before), case
     assert seen > 3
 
 
@@ -186,5 +188,10 @@ def test_only_what_the_daemon_can_say_is_sayable(home: Registry) -> None:
     assert not can_say("lock bedroom fan", "lock the bedroom fan")
     assert not can_say("turn on attic fan", "turn on the attic fan")
     assert not can_say("turn on all fans except bedroom fan", "all fans on except the bedroom fan")
+    spoken = vocabulary.candidates("bedroom fan", None).targets[0]
+    before = Before("set bedroom fan speed to 40", (spoken,))
+    candidates = vocabulary.candidates("and the bedroom fan", None)
+    assert reach.can_say("set bedroom fan speed to 40", "and the bedroom fan", candidates, before)
+    assert not reach.can_say("set bedroom fan speed to 40", "and the bedroom fan", candidates)
     five = "turn on bedroom fan; " * 4 + "turn off bedroom fan"
     assert not can_say(five, "bedroom fan on on on on off")
