@@ -217,7 +217,7 @@ class Timers:
         Returns:
             Whether what is kept would be misleading now.
         """
-        if not self._clocks.synchronised():
+        if not self._timers or not self._clocks.synchronised():
             return False
         now, wall = self._clocks.elapsed(), self._clocks.wall()
         moved = False

@@ -6,15 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.core.command import Command
+from edge_agent.core.command import Command, Comparison, Condition, Target
 from edge_agent.core.entity import Capability, Choice, Entity, Kind, Range
 from edge_agent.core.outcome import (
     Outcome,
     Result,
     action_of,
+    clauses,
     imperative,
     join,
+    say_condition,
     say_number,
+    say_planned,
     say_results,
     sentence,
 )
@@ -202,3 +205,41 @@ def test_sentence_ends_once():
     assert sentence("the lamp is on") == "The lamp is on."
     assert sentence("who is it?") == "Who is it?"
     assert sentence(" ") == "."
+
+
+@pytest.mark.parametrize(
+    ("lamps", "said"),
+    [
+        (0, ""),
+        (1, "turn on the lamp1"),
+        (2, "turn on the lamp1 and turn on the lamp2"),
+        (4, "turn on the lamp1, turn on the lamp2, turn on the lamp3 and turn on the lamp4"),
+        (9, "turn on the lamp1, turn on the lamp2, turn on the lamp3 and do 6 more things"),
+    ],
+)
+def test_what_several_commands_would_do(lamps, said):
+    commands = [Command(f"lamp{number}", "power", "on") for number in range(1, lamps + 1)]
+    assert clauses(commands + commands, HOME) == said
+
+
+def test_what_is_put_off_is_promised_and_never_claimed():
+    assert say_planned("at 7:30", "turn on the lamp") == "At 7:30 I'll turn on the lamp."
+    said = say_planned("in 1 hour", "turn on the lamp", only_said=True)
+    assert said == "In 1 hour I would turn on the lamp."
+
+
+@pytest.mark.parametrize(
+    ("phrase", "attribute", "comparison", "value", "said"),
+    [
+        ("lamp", "power", "is", "on", "the lamp is on"),
+        ("lamp", "power", "is not", "on", "the lamp is not on"),
+        ("heating", "temperature", "below", 20.5, "the heating temperature is below 20.5 degrees"),
+        ("lamp brightness", "brightness", "above", 30.0, "the lamp brightness is above 30 percent"),
+    ],
+)
+def test_conditions_are_said_as_they_will_be_decided(phrase, attribute, comparison, value, said):
+    target = Target(phrase, (phrase.split()[0],))
+    assert (
+        say_condition(Condition(target, attribute, Comparison(comparison), value), HOME)
+        == f"if {said}"
+    )

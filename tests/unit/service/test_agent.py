@@ -345,6 +345,7 @@ def test_reload_happens_once_for_a_repeated_id(rig):
         (b"Never mind.", True),
         (b'{"text": "cancel"}', True),
         (b'{"op": "cancel"}', True),
+        (b'{"op": "cancel", "timer": "1.1"}', False),
         (b"stop the music", False),
         (b'{"op": "reload"}', False),
         (b'{"text": 5}', False),
