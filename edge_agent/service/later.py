@@ -156,24 +156,27 @@ class Later:
                     undoes=moment.undoes,
                 )
             )
-        before = {timer.id for timer in self.timers.pending() if timer.undoes}
         self.timers.add(timers)
-        # What is done for longer than was said before is undone once.
-        undone = {_undone(item) for timer in timers if timer.undoes for item in timer.items}
-        for timer_id in before:
-            self._drop(timer_id, lambda item: _undone(item) in undone)
         return timers
 
     def kept(
-        self, moments: Sequence[Moment], timers: Sequence[Timer], results: Sequence[Result]
+        self,
+        moments: Sequence[Moment],
+        timers: Sequence[Timer],
+        results: Sequence[Result],
+        *,
+        cancelled: bool,
     ) -> list[Moment]:
         """What is left to be done later when some of what was to be undone was refused.
 
-        What did not answer may have happened, or happen late: it is undone all the same.
+        What did not answer may have happened, or happen late: it is undone all the same. What is
+        done for longer than was said before is undone once, at the later time.
         """
         done = {one.command.entity for one in results if one.outcome is not Outcome.REFUSED}
         left = []
         for moment, timer in zip(moments, timers, strict=True):
+            if cancelled and self.timers.get(timer.id) is None:
+                continue  # called off while the devices were waited for
             if not moment.undoes:
                 left.append(moment)
                 continue
@@ -181,6 +184,11 @@ class Later:
             items = tuple(item for item in moment.items if item.command.entity in done)
             if items:
                 left.append(replace(moment, items=items))
+        undone = {_undone(item) for moment in left if moment.undoes for item in moment.items}
+        new = {timer.id for timer in timers}
+        for earlier in self.timers.pending():
+            if earlier.undoes and earlier.id not in new:
+                self._drop(earlier.id, lambda item: _undone(item) in undone)
         return left
 
     def _drop(self, timer_id: str, goes: Callable[[Item], bool]) -> None:

@@ -262,7 +262,7 @@ class Turn:
             report("refused", request, reason="too many timers")
             return Reply(Status.REJECTED, str(error), reason="too many timers")
         results = await self._executor.execute(accepted.now, cancelled) if accepted.now else []
-        moments = self._later.kept(accepted.moments, kept, results)
+        moments = self._later.kept(accepted.moments, kept, results, cancelled=cancelled())
         return self._told(accepted, moments, results, request, report, started)
 
     def _told(

@@ -1,5 +1,6 @@
 """What is put off: said at once, done in time, undone, called off, refused and told."""
 
+import asyncio
 import itertools
 from dataclasses import replace
 
@@ -212,6 +213,18 @@ def test_for_longer_goes_back_once_to_what_was_before_both(rig):
     assert len(rig.timers) == 1
     assert rig.later(3600) == []
     assert len(rig.later(7200)) == 1
+
+
+def test_for_longer_that_is_refused_leaves_what_was_said_before(rig):
+    rig.observe("switch.heater", "power", "off")
+    say(rig, "heater on for 2 hours")
+    gone = Availability("switch.heater", available=False)
+    rig.devices.state.observe(gone, rig.clock.now, retained=False)
+    assert say(rig, "heater on for 3 hours")["status"] == "error"
+    back = Availability("switch.heater", available=True)
+    rig.devices.state.observe(back, rig.clock.now, retained=False)
+    assert len(rig.later(7200)) == 1
+    assert rig.link.to_devices == HEATER_ON + HEATER_OFF
 
 
 def test_a_level_goes_back_and_a_lamp_that_was_off_goes_off(rig):
@@ -542,6 +555,26 @@ def test_cancel_that_calls_off_what_was_put_off_just_before(rig, words):
     say(rig, "heater on by one and off by two")
     assert say(rig, words)["text"] == "Okay, I won't turn on the heater and turn off the heater."
     assert len(rig.timers) == 1
+
+
+def test_cancel_that_while_the_device_is_waited_for_promises_nothing(make_rig):
+    rig = make_rig(ANSWERS, confirm_timeout=2.0)
+    rig.link.react = rig.ignore
+
+    async def play():
+        rig.say({"id": "a", "text": "heater on, off in 10 minutes", "conversation_id": "sofa"})
+        while len(rig.timers) == 0:
+            await asyncio.sleep(0.001)
+        rig.clock.now += 1
+        stop = {"id": "b", "text": "cancel that", "conversation_id": "sofa"}
+        rig.say(stop)
+        rig.report("state/light.sofa/power", "on")  # whatever happens wakes who waits
+        return sorted([(await rig.answer()).body for _ in range(2)], key=lambda one: one["id"])
+
+    first, second = rig.run(play)
+    assert "In 10 minutes" not in first["text"]
+    assert second["text"] == "Okay, I won't turn off the heater."
+    assert len(rig.timers) == 0
 
 
 @pytest.mark.parametrize("between", ["conversation", "origin", "time", "sentence"])
