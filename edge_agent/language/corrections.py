@@ -4,6 +4,7 @@ Knows where something was said and what stands between; what was said there, oth
 """
 
 import re
+from collections.abc import Iterator
 from typing import TypeAlias
 
 Span: TypeAlias = tuple[int, int]
@@ -51,6 +52,9 @@ _MARKS = (
 _MARK = re.compile(rf"\b(?:{'|'.join(_MARKS)})\b")
 _HESITATION = re.compile(r"(?:\W+|\b(?:u+h+|u+m+|er+m?|e?h+m+|oh|well|percent|degrees?)\b)+")
 _HESITATES = re.compile(r"\b(?:u+h+|u+m+|er+m?|e?h+m+|oh|well)\b")
+_BEFORE_NUMBER = re.compile(
+    rf"\b(?:{'|'.join(_MARKS)}|u+h+|u+m+|er+m?|to|by|at)\W*(?<!wrong )(?<!not that )$"
+)
 _AFTER = re.compile(
     r"(?:\W+[\w'-]+){0,3}?\W+"
     r"(?:i mean(?:t)?|rather|sorry|instead|(?:(?:is|that'?s|sounds) )?better|(?:is )?what i meant"
@@ -59,6 +63,9 @@ _AFTER = re.compile(
 """Behind what is meant: it takes back what was before that."""
 _AND = re.compile(r"\b(?:and|then|also|plus|too|as well)\b")
 """What stands on both sides of it is meant."""
+
+_ORDER = re.compile(r"\b(?:set|put|make|turn|switch|(?:in|de)crease|raise|lower) (?:it|them|the)\b")
+"""Begins another command: "at 7 set it to 22, sorry" takes nothing back."""
 
 _UNSAID = re.compile(
     r"\b(?:do ?n'?t(?: do (?:that|it|so)\b|(?=\s*[,.;!]))"
@@ -74,10 +81,22 @@ def takes_back(said: str, first: Span, then: Span) -> bool:
     between = said[first[1] : then[0]]
     if (mark := _MARK.search(between)) is not None:
         return not (_AND.search(between[: mark.start()]) or _AND.search(between[mark.end() :]))
-    if _AND.search(between):
+    if _AND.search(between) or _ORDER.search(between):
         return False
     hesitates = _HESITATION.fullmatch(between) and _HESITATES.search(between)
     return bool(hesitates) or _AFTER.match(said, then[1]) is not None
+
+
+def instead_of(said: str) -> Iterator[int]:
+    """Where a sentence goes on after each word that takes back what was said before."""
+    for mark in _MARK.finditer(said):
+        if said[: mark.start()].strip(" ,.!"):
+            yield mark.end()
+
+
+def is_put_right(said: str, number: Span) -> bool:
+    """Whether a number stands behind such a word: "no, one", but not "no, the one there"."""
+    return _BEFORE_NUMBER.search(said, 0, number[0]) is not None
 
 
 def may_take_back(said: str) -> bool:

@@ -8,7 +8,7 @@ import re
 
 from edge_agent.core.command import Plan, Step
 from edge_agent.core.registry import Registry
-from edge_agent.language.mentions import Mentions
+from edge_agent.language.mentions import Mentions, puts_right
 from edge_agent.language.negation import is_denied
 from edge_agent.language.numbers import numbers_in
 from edge_agent.language.opposites import contradicts
@@ -290,9 +290,11 @@ def unheeded(text: str, plan: Plan, names: Mentions | None = None) -> str | None
         return "I did not understand the exception"
     if contradicts(bare, plan):
         return "I may have that the wrong way round"
-    if not set(numbers) <= used | names.numbers | {1.0}:  # "one" is an article more often than not
+    if puts_right(counted, used) or not set(numbers) <= used | names.numbers | {
+        1.0
+    }:  # "one" is an article more often than not
         return "I am not sure about the number"
-    if (phrase := names.left_out(bare_names)) is not None:
+    if (phrase := names.put_right(bare_names) or names.left_out(bare_names)) is not None:
         return f"I did not understand the part about the {phrase}"
     return None
 

@@ -13,8 +13,15 @@ from edge_agent.core.command import Plan, Target
 from edge_agent.core.entity import Choice
 from edge_agent.core.names import fold
 from edge_agent.core.registry import Registry
-from edge_agent.language.corrections import may_take_back, takes_back, without_unsaid
+from edge_agent.language.corrections import (
+    instead_of,
+    is_put_right,
+    may_take_back,
+    takes_back,
+    without_unsaid,
+)
 from edge_agent.language.numbers import numbers_at, numbers_in
+from edge_agent.language.synonyms import LITTLE_WORDS
 from edge_agent.language.vocabulary import Spoken, stem, wordly
 from edge_agent.language.wording import EXCEPT, kind_words
 
@@ -38,6 +45,15 @@ _NOT = (
 )
 """Rules out what is said next, and no deed."""
 _ONLY = r"(?:\b(?:and|but|just|only|please) )*"
+_PASSED = frozenset(
+    "the my our that this those these i in on at of for to over by one ones with"
+    " no wait sorry mean meant actually rather better instead uh um er oh".split()
+)
+_NO_NAMES = LITTLE_WORDS | frozenset(
+    "up back full all hot start stop play lock unlock shade mute cool heat dim power pause skip"
+    " send run slide".split()
+)
+"""Behind "no, ..." the first are passed over, and the others name nothing."""
 _SMALL = frozenset("all the and in of on one ones everything here at".split())
 _MAY_DENY = re.compile(r"\b(?:not|than|of|never ?mind|forget|leave|keep|do ?n'?t|did i say)\b")
 _NOT_THE_NUMBER = re.compile(
@@ -168,6 +184,18 @@ class Mentions:
         """Whether a part of a sentence names what the plan is about."""
         return not self.words.isdisjoint(map(stem, wordly(bare).split()))
 
+    def put_right(self, bare: str) -> str | None:
+        """A word for another thing that is meant instead of the plan's, or None."""
+        if not may_take_back(bare):
+            return None
+        known = {stem(word) for phrase in self.others for word in phrase.split()} - self.words
+        for at in instead_of(bare):
+            words = (one[0] for one in _WORD.finditer(bare, at))
+            named = next((one for one in words if one not in _PASSED), "")
+            if stem(named) in known and named not in _NO_NAMES and named.isalpha():
+                return named
+        return None
+
     def left_out(self, bare: str) -> str | None:
         """Something that is named and plays no part in the plan, or None.
 
@@ -212,6 +240,18 @@ def _without_numbers(bare: str, used: Collection[float]) -> str:
         elif any(takes_back(bare, span, other) for other in meant if other[0] >= span[1]):
             bare = _blanked(bare, *span)
     return bare
+
+
+def puts_right(bare: str, used: Collection[float]) -> bool:
+    """Whether a number that is used was taken back for another, be it a mere "one"."""
+    found = list(numbers_at(bare))
+    meant = [span for number, span in found if number not in used and is_put_right(bare, span)]
+    return any(
+        takes_back(bare, span, other)
+        for number, span in found
+        for other in meant
+        if number in used and other[0] >= span[1]
+    )
 
 
 def _blanked(bare: str, start: int, end: int) -> str:

@@ -193,5 +193,5 @@ def test_only_what_the_daemon_can_say_is_sayable(home: Registry) -> None:
     candidates = vocabulary.candidates("and the bedroom fan", None)
     assert reach.can_say("set bedroom fan speed to 40", "and the bedroom fan", candidates, before)
     assert not reach.can_say("set bedroom fan speed to 40", "and the bedroom fan", candidates)
-    five = "turn on bedroom fan; " * 4 + "turn off bedroom fan"
-    assert not can_say(five, "bedroom fan on on on on off")
+    many = "turn on bedroom fan; " * MOST_ACTIONS + "turn off bedroom fan"
+    assert not can_say(many, "bedroom fan on on on on off")

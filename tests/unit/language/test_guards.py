@@ -1,5 +1,7 @@
 """Tables of what people say; a guard may only narrow what the daemon does."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -715,4 +717,54 @@ def test_other_ways_to_say_what_is_meant_raise_no_doubt(text, plan):
     ],
 )
 def test_what_is_not_meant_is_asked_about(text, plan, clause):
+    assert clause in (unheeded(text, plan) or "")
+
+
+TO_22 = Plan((Action(LAMP, "temperature", 22.0),))
+BY_5 = Plan((Action(LAMP, "volume", Step(1, 5)),))
+UP = Plan((Action(LAMP, "volume", Step(1)),))
+
+
+@pytest.mark.parametrize(
+    ("text", "plan"),
+    [
+        ("set it to twenty, no, twenty two", TO_22),
+        ("heating to 19 i mean 22", TO_22),
+        ("lamp to 8, hm 22 is better", TO_22),
+        ("put it at 25 er 22 rather", TO_22),
+        ("set it to 22, and not 25", TO_22),
+        ("twenty, uh, twenty two degrees", TO_22),
+        ("turn it up by ten five i mean", BY_5),
+        ("turn the lamp off, on i mean", ON),
+        ("turn the lamp off, no don't do that, turn it on", ON),
+        ("turn it down, sorry, up", UP),
+    ],
+)
+def test_what_is_put_right_is_done_and_what_was_taken_back_is_not(text, plan):
+    assert unheeded(text, plan) is None
+    (action,) = plan.actions
+    match action.value:
+        case Step(direction, None):
+            wrong = [Step(-direction)]
+        case Step(direction, amount):
+            wrong = [Step(direction, amount + 5)]
+        case str():
+            wrong = ["off"]
+        case _:
+            wrong = [8.0, 19.0, 20.0, 25.0]
+    for value in wrong:
+        assert unheeded(text, Plan((replace(action, value=value),))) is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "plan", "clause"),
+    [
+        ("set it to five, no, one", Plan((Action(LAMP, "temperature", 5.0),)), "number"),
+        ("set it to 20 and the blind to 22, sorry", TO_22, "number"),
+        ("at 7 set it to 22, sorry", TO_22, "later"),
+        ("turn the lamp on, no, don't", ON, "not"),
+        ("turn the lamp on, no don't, the lamp is hot", ON, "not"),
+    ],
+)
+def test_a_word_that_takes_back_hides_nothing_else(text, plan, clause):
     assert clause in (unheeded(text, plan) or "")
