@@ -31,8 +31,9 @@ _DIGITS = {
 _ANSWERS = frozenset(
     "stop cancel yes yeah yep no nope ok okay right sure nothing mind start finish ready on "
     "off".split()
-)
+) | {*_DIGITS, *_DIGITS.values()}
 """What is said to any appliance without a word of its menu."""
+_LONGEST_ANSWER = 4
 
 MOST_NAMES = 1500
 """How many names are listened for: more would cost memory and make everything likely."""
@@ -104,14 +105,17 @@ class Menu:
         self._said = {fold(word) for word in said_words(bias)} if bias.closed else set()
         # The menu's own, with their plurals.
         own = telling(words_of(bias)) if bias.closed else ()
-        self._meant = {*own, *(f"{word}s" for word in own), *_ANSWERS, *_DIGITS, *_DIGITS.values()}
+        self._own = {*own, *(f"{word}s" for word in own)}
 
     def __contains__(self, text: str) -> bool:
         """Whether it names something of the menu, or answers, and is mostly made of known words."""
         words = text.split()
-        return not self._closed or (
-            3 * self.unknown(text) <= len(words) and not self._meant.isdisjoint(words)
-        )
+        if not self._closed:
+            return True
+        if 3 * self.unknown(text) > len(words):
+            return False
+        answers = len(words) <= _LONGEST_ANSWER and not _ANSWERS.isdisjoint(words)
+        return answers or not self._own.isdisjoint(words)
 
     def unknown(self, text: str) -> int:
         """How many words of a reading nobody says of the menu."""

@@ -15,7 +15,7 @@ from edge_agent.voice.bias import Menu, numbers_as_known, words_of
 from edge_agent.voice.lexicon import Lexicon
 from edge_agent.voice.pieces import sentencepieces
 from edge_agent.voice.ports import RATE, Bias, Heard, Samples
-from edge_agent.voice.reading import distinct, reading
+from edge_agent.voice.reading import distinct, is_loop, reading
 from edge_agent.voice.search import Floats, search
 from edge_agent.voice.weights import INSTALL, MOONSHINE, locate
 
@@ -38,7 +38,7 @@ class MoonshineSettings:
     """The same where only a menu can be said: its fence does most."""
     min_score: float = -1.2
     """Average log-probability below which it is no sentence."""
-    min_score_closed: float = -1.0
+    min_score_closed: float = -1.2
     """The same where only a menu can be said: its words are then written whatever was heard."""
 
 
@@ -111,6 +111,8 @@ class Moonshine:
         if not paths or paths[0].score < least:
             return ()
         known = words_of(self._bias)
+        if is_loop(self._pieces.decode(paths[0].pieces)):
+            return ()
         heard = distinct(
             Heard(numbers_as_known(reading(self._pieces.decode(path.pieces)), known), path.score)
             for path in paths

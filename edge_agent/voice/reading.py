@@ -33,6 +33,15 @@ def spoken(text: str) -> str:
     return fold(_NO_WORD.sub(" ", text))
 
 
+def is_loop(text: str) -> bool:
+    """Whether it says little and that again and again: what is written of noise."""
+    words = spoken(text).split()
+    return len(words) > 3 and any(
+        words[length:] == words[:-length] and not _DIGITS.issuperset(words[:length])
+        for length in range(1, len(words) // 3 + 1)
+    )
+
+
 def without_loops(text: str) -> str:
     """Says once what is said again and again, as recognisers do over trailing silence.
 
@@ -47,7 +56,7 @@ def without_loops(text: str) -> str:
             times = 1
             while words[at + times * length : at + (times + 1) * length] == part:
                 times += 1
-            counted = all(word.isdigit() or word in _DIGITS for word in part)
+            counted = _DIGITS.issuperset(part)
             end = at + times * length
             if times > 1 and not counted and (length >= 3 or times > 2):
                 rest = words[end:]
@@ -62,7 +71,10 @@ def without_loops(text: str) -> str:
     return " ".join(words)
 
 
-_DIGITS = frozenset("zero oh one two three four five six seven eight nine double triple".split())
+_DIGITS = frozenset(
+    "zero oh one two three four five six seven eight nine double triple 0 1 2 3 4 5 6 7 8 9".split()
+)
+"""As they follow each other in a PIN."""
 
 
 def distinct(heard: Iterable[Heard]) -> Sequence[Heard]:

@@ -152,8 +152,12 @@ def prompt_tokens(bias: Bias, pieces: Pieces, most: int) -> list[int]:
         known.update(words)
         left -= len(part)
         parts.append(part)
+    if not parts:
+        return []
+    # A list that goes on would swallow the start of the sentence: "small" was just said.
+    parts[0][-1:] = pieces.encode(".")
     previous = len(pieces) + 104
-    return [previous, *(token for part in reversed(parts) for token in part)] if parts else []
+    return [previous, *(token for part in reversed(parts) for token in part)]
 
 
 def _is_odd(name: str, pieces: Pieces) -> bool:

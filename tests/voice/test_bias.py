@@ -17,7 +17,7 @@ from edge_agent.voice.bias import (
     words_of,
 )
 from edge_agent.voice.ports import Bias, Heard
-from edge_agent.voice.reading import distinct, reading
+from edge_agent.voice.reading import distinct, is_loop, reading
 
 POWER = Capability("power", ON_OFF)
 MODE = Capability("mode", Choice(("eco", "quick_wash", "Super Dry")))
@@ -96,6 +96,7 @@ def test_a_closed_menu_still_lets_people_talk_around_it() -> None:
         ("never mind", True),
         ("make it 2", True),
         ("i don't think so", False),
+        ("as i can go to you at 10 then", False),
         ("", False),
         ("vorrei un espresso lungo adesso", False),
     ],
@@ -151,6 +152,22 @@ def test_numbers_are_in_words_where_the_menu_has_words(
 )
 def test_readings_are_as_they_were_said_and_once(written: str, said: str) -> None:
     assert reading(written) == said
+
+
+@pytest.mark.parametrize(
+    ("written", "loop"),
+    [
+        ("A little bit. A little bit. A little bit. A", True),
+        ("twelve twelve twelve twelve", True),
+        ("no no no", False),
+        ("one one one one", False),
+        ("1 1 2 1 1 2 1 1 2", False),
+        ("turn on the light turn on the light", False),
+        ("", False),
+    ],
+)
+def test_noise_is_written_as_a_loop(written: str, loop: bool) -> None:
+    assert is_loop(written) == loop
 
 
 def test_readings_that_differ_in_punctuation_alone_are_one() -> None:

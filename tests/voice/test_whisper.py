@@ -100,6 +100,7 @@ def test_the_prompt_keeps_within_its_budget_and_the_likeliest_last(pieces: Piece
     for most in (0, 1, 2, 10, 40, 200):
         prompt = prompt_tokens(bias, pieces, most)
         assert len(prompt) <= most
+        assert not prompt or pieces.decode(prompt).endswith(".")
     text = pieces.decode(prompt_tokens(bias, pieces, 200))
     assert text.endswith(" scullery, brew an espresso."), "its words say espresso already"
     assert text.count("lamp quill") == 1
