@@ -19,6 +19,21 @@ def test_plans_that_are_right_are_carried_out(found):
 
 
 @pytest.mark.parametrize(
+    ("sort", "most", "damage", "share"),
+    [
+        ("corrected_target", 0.12, "the first thing", 0.85),
+        ("corrected_value", 0.10, "the first number", 0.95),
+        ("corrected_action", 0.20, "the first deed", 0.55),
+    ],
+)
+def test_what_is_put_right_is_done_and_not_what_was_taken_back(sort, most, damage, share):
+    found = tally(islice(known(load_source(), Split.CALIBRATE, 1, sort), 100))
+    assert found.false_alarms < most, found.alarms
+    assert found.damages[damage] > 30
+    assert found.caught(damage) >= share, found.slipped.get(damage)
+
+
+@pytest.mark.parametrize(
     ("damage", "share"),
     [
         ("denied", 0.98),
