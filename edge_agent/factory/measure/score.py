@@ -117,6 +117,13 @@ class Lane:
             )
         return self._batcher.step(Feed(self.number, tokens, positions, visible, start_slot, rows))
 
+    def recall(self, _tokens: Sequence[int]) -> bool:
+        """Nothing is kept."""
+        return False
+
+    def keep(self, _tokens: Sequence[int]) -> None:
+        """Keeps nothing."""
+
     def warm(self) -> None:
         """There is nothing to compile."""
 

@@ -1,0 +1,251 @@
+"""`edge-agent listen` and `say`: the voice tried by hand, on a recording or at the microphone.
+
+What is said is only looked at unless it is to be carried out; the agent that looks is one of its
+own beside the daemon, so that a running one is not disturbed.
+"""
+
+import asyncio
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from edge_agent.background import AgentThread
+from edge_agent.config import Config, load_config
+from edge_agent.core.entity import Origin
+from edge_agent.hearing import CONVERSATION, Hearing, answer_of, recogniser_of, speech_of
+from edge_agent.service.request import Request
+from edge_agent.service.response import Reply
+from edge_agent.voice.audio import Audio
+from edge_agent.voice.level import dbfs, meter
+from edge_agent.voice.listener import Answer, Listener, Observer
+from edge_agent.voice.microphone import Microphone
+from edge_agent.voice.ports import RATE, Heard, Samples, Source
+from edge_agent.voice.recording import read_wav, write_wav
+from edge_agent.voice.speaker import Speaker
+from edge_agent.voice.vad import make_vad, speech_in
+
+_SETTLED = 0.7
+"""Seconds without a new device after which all are taken to be known,"""
+_LONGEST = 5.0
+"""and seconds after which it goes on in any case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listened:
+    """What came of one utterance."""
+
+    readings: Sequence[Heard]
+    reply: Reply | None
+    """None where nothing was heard."""
+    recognise_ms: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON, in the words of the contract."""
+        found: dict[str, Any] = {
+            "heard": [{"text": one.text, "score": round(one.score, 3)} for one in self.readings],
+            "recognise_ms": round(self.recognise_ms, 1),
+        }
+        if self.reply is not None:
+            found |= {
+                "status": self.reply.status.value,
+                "text": self.reply.text,
+                "calls": [_plain(call) for call in self.reply.calls],
+                "confidence": round(self.reply.confidence, 4),
+                "understand_ms": round(self.reply.understand_ms, 1),
+            }
+            if self.reply.reason is not None:
+                found["reason"] = self.reply.reason
+        return found
+
+    def lines(self) -> list[str]:
+        """For a person."""
+        if self.reply is None:
+            return ["heard       nothing that is a sentence"]
+        first, *others = self.readings
+        lines = [f"heard       {first.text}  ({first.score:.2f})"]
+        lines += [f"or          {one.text}  ({one.score:.2f})" for one in others]
+        for call in self.reply.calls:
+            values = ", ".join(str(value) for value in call.params.values())
+            lines.append(f"{call.outcome:<11} {call.name}: {call.action} {values}".rstrip())
+        return [*lines, f"{self.reply.status.value:<11} {self.reply.text}"]
+
+
+def _plain(call: Any) -> dict[str, Any]:
+    return {name: getattr(call, name) for name in call.__struct_fields__}
+
+
+class _Mind:
+    """An agent that says what it would do, or does it."""
+
+    def __init__(self, config: Config, agent: AgentThread, *, execute: bool) -> None:
+        self._config = config
+        self._agent = agent
+        self._execute = execute
+        self._count = 0
+
+    def submit(self, text: str) -> "Future[Reply]":
+        app = self._agent.app
+        assert app is not None  # noqa: S101 - inside its context
+        self._count += 1
+        request = Request(
+            id=f"listen-{os.getpid()}-{self._count}",
+            text=text,
+            origin=Origin.VOICE,
+            conversation_id=CONVERSATION,
+            received=time.monotonic(),
+            area=self._config.voice.area,
+            dry_run=not self._execute,
+        )
+        return asyncio.run_coroutine_threadsafe(app.agent.hear(request), app.loop)
+
+
+def listen_to_recording(
+    path: Path, overrides: Sequence[str], wav: Path, *, execute: bool, as_json: bool
+) -> bool:
+    """What is heard in a recording, and what would be done; whether it was understood.
+
+    Raises:
+        EdgeAgentError: The recording, the configuration or an engine cannot be used.
+    """
+    samples = speech_in(read_wav(wav), make_vad())
+    config = load_config(path, overrides)
+    with AgentThread(path, _aside(config, overrides)) as agent:
+        _wait_for_devices(agent)
+        assert agent.app is not None  # noqa: S101 - inside its context
+        registry = agent.app.devices
+        recogniser = recogniser_of(config, lambda: registry.registry)
+        began = time.monotonic()
+        readings = recogniser.transcribe(samples) if samples.size else ()
+        found = Listened(readings, None, (time.monotonic() - began) * 1e3)
+        if readings:
+            mind = _Mind(config, agent, execute=execute)
+            found = replace(found, reply=mind.submit(readings[0].text).result())
+    _tell(found, as_json=as_json)
+    return found.reply is not None and answer_of(found.reply).understood
+
+
+def _aside(config: Config, overrides: Sequence[str]) -> list[str]:
+    """Another agent than the one that may be running."""
+    return [*overrides, f"agent.id={config.node}-listen-{os.getpid()}", "voice.enabled=false"]
+
+
+def _wait_for_devices(agent: AgentThread) -> None:
+    app = agent.app
+    assert app is not None  # noqa: S101 - inside its context
+    if not app.link.connected:
+        return
+    began = last = time.monotonic()
+    count = len(app.devices.registry.entities)
+    while (now := time.monotonic()) - last < _SETTLED and now - began < _LONGEST:
+        time.sleep(0.05)
+        if len(app.devices.registry.entities) != count:
+            count, last = len(app.devices.registry.entities), time.monotonic()
+
+
+def say(path: Path, overrides: Sequence[str], text: str, wav: Path | None) -> float:
+    """Speaks a text, or writes it as a recording; the seconds that it lasts.
+
+    Raises:
+        EdgeAgentError: The engine or the speaker cannot be used.
+    """
+    config = load_config(path, overrides)
+    speech = speech_of(config)
+    if speech is None:
+        return 0.0
+    samples = speech.synthesise(text)
+    if wav is not None:
+        write_wav(wav, samples)
+    else:
+        Speaker(Audio.system(), config.voice.speaker).play(samples)
+    return len(samples) / RATE
+
+
+class _Metered:
+    """A source that shows how loud it is."""
+
+    def __init__(self, source: Source, show: Callable[[float], None]) -> None:
+        self._source = source
+        self._show = show
+
+    def read(self) -> Samples | None:
+        block = self._source.read()
+        if block is not None:
+            self._show(dbfs(block))
+        return block
+
+    def close(self) -> None:
+        self._source.close()
+
+
+def listen_live(path: Path, overrides: Sequence[str], *, execute: bool, as_json: bool) -> None:
+    """Listens at the microphone as the daemon does, and tells what it hears, until Ctrl-C.
+
+    Raises:
+        EdgeAgentError: The configuration or an engine cannot be used.
+    """
+    config = load_config(path, overrides)
+    state = ["asleep"]
+
+    def show(level: float) -> None:
+        if sys.stderr.isatty():
+            print(f"\r{meter(level)} {state[0]:<10}", end="", file=sys.stderr, flush=True)
+
+    with AgentThread(path, _aside(config, overrides)) as agent:
+        _wait_for_devices(agent)
+        app, mind = agent.app, _Mind(config, agent, execute=execute)
+        assert app is not None  # noqa: S101 - inside its context
+        audio = Audio.system()
+        microphone = Microphone(audio, config.voice.microphone).open()
+        hearing = Hearing(config, app.agent, lambda: app.devices.registry)
+        sink = Speaker(audio, config.voice.speaker)
+        stages = hearing.stages(_Metered(microphone, show), sink)
+        spent = [0.0]
+
+        def ask(readings: Sequence[Heard]) -> "Future[Answer]":
+            answered: Future[Answer] = Future()
+
+            def settle(done: "Future[Reply]") -> None:
+                found = Listened(readings, done.result(), spent[0] * 1e3)
+                _tell(found, as_json=as_json)
+                answered.set_result(answer_of(done.result()))
+
+            mind.submit(readings[0].text).add_done_callback(settle)
+            return answered
+
+        def heard(readings: Sequence[Heard], seconds: float) -> None:
+            spent[0] = seconds
+            if not readings:
+                _tell(Listened((), None, seconds * 1e3), as_json=as_json)
+
+        def failed(stage: str, problem: str | None) -> None:
+            if problem is not None:
+                print(f"{stage}: {problem}", file=sys.stderr)
+
+        def call_off() -> None:
+            mind.submit("stop")
+
+        observer = Observer(
+            woken=lambda name: print(f"woken       {name}", file=sys.stderr),
+            heard=heard,
+            failed=failed,
+        )
+        listener = Listener(stages, hearing.settings(), ask, call_off, observer)
+        thread = threading.Thread(target=listener.run, name="voice", daemon=True)
+        thread.start()
+        try:
+            while thread.is_alive():
+                state[0] = listener.state
+                thread.join(0.1)
+        finally:
+            listener.close()
+
+
+def _tell(found: Listened, *, as_json: bool) -> None:
+    print(json.dumps(found.as_dict()) if as_json else "\n".join(found.lines()), flush=True)
