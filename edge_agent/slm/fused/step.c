@@ -16,7 +16,7 @@ typedef unsigned u32;
 typedef unsigned long long u64;
 typedef float f32;
 
-enum { ROWS = 16, BLOCK = 32, QUADS = BLOCK / 4, MOST = 64, TILE = 8 };
+enum { ROWS = 16, BLOCK = 32, QUADS = BLOCK / 4, MOST = 64, TILE = 16 };
 enum { Q4_0, Q4_1, Q8_0 };                             /* kinds of cell */
 enum { QKV, ATTEND, OUT, GATE_UP, DOWN, PHASES };      /* of a layer; after the last layer: HEAD */
 enum { WORK = 1000, SPINS = 2000 };                    /* pauses before a thread yields, or sleeps */
@@ -441,6 +441,7 @@ INLINE void tiles(const i32 kind, const Matrix *m, i32 group, Rounded a, i32 tok
   const u8 *cells = m->cells + (long)group * m->blocks * size_of(kind);
   for (i32 from = 0; from < ROWS; from += LANES) {
     i32 t = 0;
+    for (; t + 16 <= tokens && LANES == 16; t += 16) tile(16, kind, m->blocks, cells, from, a, t, y);
     for (; t + 8 <= tokens && LANES == 16; t += 8) tile(8, kind, m->blocks, cells, from, a, t, y);
     for (; t + 4 <= tokens; t += 4) tile(4, kind, m->blocks, cells, from, a, t, y);
     for (; t + 2 <= tokens; t += 2) tile(2, kind, m->blocks, cells, from, a, t, y);
