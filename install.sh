@@ -178,8 +178,9 @@ run_tests() {
   want mosquitto-clients command -v mosquitto_pub
   want systemd command -v systemd-analyze
   want shellcheck command -v shellcheck
+  want_voice
   install_packages
-  prepare_checkout demo,dev
+  prepare_checkout demo,dev,voice
   install_models "$VENV" "$BASE_MODEL"
   cd -- "$ROOT"
   check "shellcheck" shellcheck --external-sources install.sh .ci/run tests/system/*.sh

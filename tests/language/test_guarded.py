@@ -47,7 +47,7 @@ def test_what_is_put_right_is_done_and_not_what_was_taken_back(sort, most, damag
         ("no number", 0.82),
         ("another thing", 0.8),
         ("half a plan", 0.55),
-        ("the opposite", 0.38),
+        ("the opposite", 0.33),  # of "some privacy please" no word says which way
     ],
 )
 def test_plans_that_miss_a_part_are_held_back(found, damage, share):

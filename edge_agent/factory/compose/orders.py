@@ -71,7 +71,7 @@ class Ordering:
     def _assembled(self, main: str) -> Case:
         """An order of some of what a menu has, put together as people do."""
         random, menu = self._random, self._menu
-        whole = bool(menu.partial) and random.random() < _WHOLE
+        whole = not menu.partial or random.random() < _WHOLE
         share = random.choice((0.3, 0.5, 0.8))
         extras = [slot for slot in self._extras if random.random() < share]
         extras = random.sample(extras or self._extras[:1], min(len(extras) or 1, MOST_ACTIONS - 1))
