@@ -6,13 +6,13 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from edge_agent.app import App, broker_settings, chosen_model, model_loader
 from edge_agent.config import Config, ModelConfig, load_config
-from edge_agent.errors import EdgeAgentError, ModelError
+from edge_agent.core.registry import Registry
+from edge_agent.errors import EdgeAgentError, ModelError, VoiceError
 from edge_agent.models import ModelSpec, find_model
 from edge_agent.mqtt.requester import Requester
 
@@ -179,8 +179,35 @@ def _available_memory(read: Callable[[], str] = Path("/proc/meminfo").read_text)
     return 0
 
 
-def _audio(_config: Config) -> Iterator[Finding]:
-    found = "not installed (extra [voice]); text over MQTT works without it"
-    if find_spec("sounddevice") is not None:
-        found = "sounddevice is installed; voice comes in a later version"
-    yield Finding("audio", ok=True, found=found)
+def _audio(config: Config) -> Iterator[Finding]:
+    voice = config.voice
+    if not voice.enabled:
+        yield Finding("audio", ok=True, found="voice is off (voice.enabled); text over MQTT works")
+        return
+    from edge_agent.voice.audio import Audio, Direction  # noqa: PLC0415 - only who has a voice
+
+    for name, wanted, direction in (
+        ("microphone", voice.microphone, Direction.INPUT),
+        ("speaker", voice.speaker, Direction.OUTPUT),
+    ):
+        try:
+            found, remedy = Audio.system().find(wanted, direction).name, ""
+        except VoiceError as error:
+            found, remedy = str(error), f"plug it in, or set voice.{name} to a part of its name"
+        yield Finding(name, ok=not remedy, found=found, remedy=remedy)
+    yield from _voice_engines(config)
+
+
+def _voice_engines(config: Config) -> Iterator[Finding]:
+    from edge_agent.hearing import recogniser_of, speech_of  # noqa: PLC0415
+
+    engines: tuple[tuple[str, Callable[[], object]], ...] = (
+        ("recogniser", lambda: recogniser_of(config, Registry).name),
+        ("speech", lambda: getattr(speech_of(config), "name", "none")),
+    )
+    for name, make in engines:
+        try:
+            found, remedy = str(make()), ""
+        except VoiceError as error:
+            found, remedy = str(error), "./install.sh service --voice"
+        yield Finding(name, ok=not remedy, found=found, remedy=remedy)

@@ -28,7 +28,7 @@ ALLOWED = {
 }
 ALLOWED["app"] = {*ALLOWED, "app"}
 ALLOWED["background"] = {*ALLOWED["app"], "background"}
-ALLOWED["check"] = ALLOWED["demo"] = {*ALLOWED["background"], "check"}
+ALLOWED["check"] = ALLOWED["demo"] = {*ALLOWED["background"], "check", "hearing"}
 ALLOWED["listening"] = {*ALLOWED["background"], "hearing"}
 ALLOWED["bench_engine"] = {"bench_engine", "slm", "errors"}
 ALLOWED["bench"] = {*ALLOWED["background"], "bench_engine"}
