@@ -37,7 +37,7 @@ from edge_agent.voice.wake import Engine, WakeSettings, make_wake_word
 
 _LOG = structlog.get_logger()
 
-CONVERSATION = "voice"
+_CONVERSATION = "voice"
 
 
 class Informed:
@@ -98,6 +98,65 @@ def speech_of(config: Config) -> Speech | None:
     return make_speech(SpeechSettings(wanted.engine, wanted.voice, wanted.speed))
 
 
+class Mind:
+    """Hands sentences that were heard to an agent in its loop, from any thread."""
+
+    def __init__(
+        self,
+        config: Config,
+        agent: Agent,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        dry_run: bool = False,
+        told: Callable[[Sequence[Heard], Reply], None] = lambda _readings, _reply: None,
+    ) -> None:
+        """Keeps the agent.
+
+        Args:
+            config: Says where the microphone is.
+            agent: Whom they are handed to.
+            loop: That it serves in.
+            dry_run: Whether they are only looked at.
+            told: Hears of each reply, in the thread of the loop.
+        """
+        self._config = config
+        self._agent = agent
+        self._loop = loop
+        self._dry_run = dry_run
+        self._told = told
+
+    def ask(self, readings: Sequence[Heard]) -> "Future[Answer]":
+        """What comes of a sentence, as it is spoken."""
+        answered: Future[Answer] = Future()
+
+        def settle(done: "Future[Reply]") -> None:
+            if (error := done.exception()) is not None:
+                answered.set_exception(error)
+                return
+            self._told(readings, done.result())
+            answered.set_result(answer_of(done.result()))
+
+        self.submit(readings[0].text).add_done_callback(settle)
+        return answered
+
+    def call_off(self) -> None:
+        """End what is being done."""
+        self.submit("stop")
+
+    def submit(self, text: str) -> "Future[Reply]":
+        """The reply to a sentence."""
+        request = Request(
+            id=uuid.uuid4().hex,
+            text=text,
+            origin=Origin.VOICE,
+            conversation_id=_CONVERSATION,
+            received=time.monotonic(),
+            area=self._config.voice.area,
+            dry_run=self._dry_run,
+        )
+        return asyncio.run_coroutine_threadsafe(self._agent.hear(request), self._loop)
+
+
 class Hearing:
     """Listens in a thread of its own, from `start` to `stop`."""
 
@@ -108,8 +167,6 @@ class Hearing:
         self._registry = registry
         self._problems: dict[str, str] = {}
         self._listener: Listener | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread = threading.Thread(target=self._run, name="voice", daemon=True)
 
     @property
     def problems(self) -> Sequence[str]:
@@ -118,8 +175,8 @@ class Hearing:
 
     def start(self) -> None:
         """Begin to listen; returns at once."""
-        self._loop = asyncio.get_running_loop()
-        self._thread.start()
+        mind = Mind(self._config, self._agent, asyncio.get_running_loop())
+        threading.Thread(target=self._run, args=(mind,), name="voice", daemon=True).start()
 
     def stop(self) -> None:
         """End it."""
@@ -131,16 +188,16 @@ class Hearing:
         if self._listener is not None:
             self._listener.press(down=down)
 
-    def _run(self) -> None:
+    def _run(self, mind: Mind) -> None:
         try:
-            listener = self._listener = self._made()
+            listener = self._listener = self._made(mind)
         except VoiceError as error:
             self._failed("setup", str(error))
             return
         _LOG.info("voice.listening", mode=self._config.voice.mode)
         listener.run()
 
-    def _made(self) -> Listener:
+    def _made(self, mind: Mind) -> Listener:
         voice = self._config.voice
         audio = Audio.system()
         source = Reopened(
@@ -150,7 +207,7 @@ class Hearing:
         sink = Speaker(audio, voice.speaker, on_failure=source.renew)
         observer = Observer(heard=self._heard, failed=self._failed)
         stages = self.stages(source, sink)
-        return Listener(stages, self.settings(), self._asked, self._called_off, observer)
+        return Listener(stages, self.settings(), mind.ask, mind.call_off, observer)
 
     def settings(self) -> SessionSettings:
         """How the session behaves."""
@@ -181,34 +238,6 @@ class Hearing:
         return Stages(
             source, wake, make_vad(), Endpoint(EndpointSettings()), recogniser, speech, sink
         )
-
-    def _asked(self, readings: Sequence[Heard]) -> "Future[Answer]":
-        future = self._submit(readings[0].text)
-        answered: Future[Answer] = Future()
-
-        def settle(done: "Future[Reply]") -> None:
-            if (error := done.exception()) is not None:
-                answered.set_exception(error)
-            else:
-                answered.set_result(answer_of(done.result()))
-
-        future.add_done_callback(settle)
-        return answered
-
-    def _called_off(self) -> None:
-        self._submit("stop")
-
-    def _submit(self, text: str) -> "Future[Reply]":
-        assert self._loop is not None  # noqa: S101 - nothing is heard before `start`
-        request = Request(
-            id=uuid.uuid4().hex,
-            text=text,
-            origin=Origin.VOICE,
-            conversation_id=CONVERSATION,
-            received=time.monotonic(),
-            area=self._config.voice.area,
-        )
-        return asyncio.run_coroutine_threadsafe(self._agent.hear(request), self._loop)
 
     def _heard(self, readings: Sequence[Heard], seconds: float) -> None:
         said = [one.text for one in readings]

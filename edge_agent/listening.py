@@ -4,27 +4,26 @@ What is said is only looked at unless it is to be carried out; the agent that lo
 own beside the daemon, so that a running one is not disturbed.
 """
 
-import asyncio
 import json
 import os
 import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from edge_agent.app import App
 from edge_agent.background import AgentThread
 from edge_agent.config import Config, load_config
-from edge_agent.core.entity import Origin
-from edge_agent.hearing import CONVERSATION, Hearing, answer_of, recogniser_of, speech_of
-from edge_agent.service.request import Request
+from edge_agent.hearing import Hearing, Mind, answer_of, recogniser_of, speech_of
 from edge_agent.service.response import Reply
 from edge_agent.voice.audio import Audio
 from edge_agent.voice.level import dbfs, meter
-from edge_agent.voice.listener import Answer, Listener, Observer
+from edge_agent.voice.listener import Listener, Observer
 from edge_agent.voice.microphone import Microphone
 from edge_agent.voice.ports import RATE, Heard, Samples, Source
 from edge_agent.voice.recording import read_wav, write_wav
@@ -56,7 +55,7 @@ class Listened:
             found |= {
                 "status": self.reply.status.value,
                 "text": self.reply.text,
-                "calls": [_plain(call) for call in self.reply.calls],
+                "calls": [msgspec.structs.asdict(call) for call in self.reply.calls],
                 "confidence": round(self.reply.confidence, 4),
                 "understand_ms": round(self.reply.understand_ms, 1),
             }
@@ -77,35 +76,6 @@ class Listened:
         return [*lines, f"{self.reply.status.value:<11} {self.reply.text}"]
 
 
-def _plain(call: Any) -> dict[str, Any]:
-    return {name: getattr(call, name) for name in call.__struct_fields__}
-
-
-class _Mind:
-    """An agent that says what it would do, or does it."""
-
-    def __init__(self, config: Config, agent: AgentThread, *, execute: bool) -> None:
-        self._config = config
-        self._agent = agent
-        self._execute = execute
-        self._count = 0
-
-    def submit(self, text: str) -> "Future[Reply]":
-        app = self._agent.app
-        assert app is not None  # noqa: S101 - inside its context
-        self._count += 1
-        request = Request(
-            id=f"listen-{os.getpid()}-{self._count}",
-            text=text,
-            origin=Origin.VOICE,
-            conversation_id=CONVERSATION,
-            received=time.monotonic(),
-            area=self._config.voice.area,
-            dry_run=not self._execute,
-        )
-        return asyncio.run_coroutine_threadsafe(app.agent.hear(request), app.loop)
-
-
 def listen_to_recording(
     path: Path, overrides: Sequence[str], wav: Path, *, execute: bool, as_json: bool
 ) -> bool:
@@ -117,15 +87,13 @@ def listen_to_recording(
     samples = speech_in(read_wav(wav), make_vad())
     config = load_config(path, overrides)
     with AgentThread(path, _aside(config, overrides)) as agent:
-        _wait_for_devices(agent)
-        assert agent.app is not None  # noqa: S101 - inside its context
-        registry = agent.app.devices
-        recogniser = recogniser_of(config, lambda: registry.registry)
+        app = _app_with_devices(agent)
+        recogniser = recogniser_of(config, lambda: app.devices.registry)
         began = time.monotonic()
         readings = recogniser.transcribe(samples) if samples.size else ()
         found = Listened(readings, None, (time.monotonic() - began) * 1e3)
         if readings:
-            mind = _Mind(config, agent, execute=execute)
+            mind = Mind(config, app.agent, app.loop, dry_run=not execute)
             found = replace(found, reply=mind.submit(readings[0].text).result())
     _tell(found, as_json=as_json)
     return found.reply is not None and answer_of(found.reply).understood
@@ -136,17 +104,19 @@ def _aside(config: Config, overrides: Sequence[str]) -> list[str]:
     return [*overrides, f"agent.id={config.node}-listen-{os.getpid()}", "voice.enabled=false"]
 
 
-def _wait_for_devices(agent: AgentThread) -> None:
+def _app_with_devices(agent: AgentThread) -> App:
+    """The daemon of a thread, once it knows its devices."""
     app = agent.app
     assert app is not None  # noqa: S101 - inside its context
     if not app.link.connected:
-        return
+        return app
     began = last = time.monotonic()
     count = len(app.devices.registry.entities)
     while (now := time.monotonic()) - last < _SETTLED and now - began < _LONGEST:
         time.sleep(0.05)
         if len(app.devices.registry.entities) != count:
             count, last = len(app.devices.registry.entities), time.monotonic()
+    return app
 
 
 def say(path: Path, overrides: Sequence[str], text: str, wav: Path | None) -> float:
@@ -198,9 +168,7 @@ def listen_live(path: Path, overrides: Sequence[str], *, execute: bool, as_json:
             print(f"\r{meter(level)} {state[0]:<10}", end="", file=sys.stderr, flush=True)
 
     with AgentThread(path, _aside(config, overrides)) as agent:
-        _wait_for_devices(agent)
-        app, mind = agent.app, _Mind(config, agent, execute=execute)
-        assert app is not None  # noqa: S101 - inside its context
+        app = _app_with_devices(agent)
         audio = Audio.system()
         microphone = Microphone(audio, config.voice.microphone).open()
         hearing = Hearing(config, app.agent, lambda: app.devices.registry)
@@ -208,16 +176,10 @@ def listen_live(path: Path, overrides: Sequence[str], *, execute: bool, as_json:
         stages = hearing.stages(_Metered(microphone, show), sink)
         spent = [0.0]
 
-        def ask(readings: Sequence[Heard]) -> "Future[Answer]":
-            answered: Future[Answer] = Future()
+        def told(readings: Sequence[Heard], reply: Reply) -> None:
+            _tell(Listened(readings, reply, spent[0] * 1e3), as_json=as_json)
 
-            def settle(done: "Future[Reply]") -> None:
-                found = Listened(readings, done.result(), spent[0] * 1e3)
-                _tell(found, as_json=as_json)
-                answered.set_result(answer_of(done.result()))
-
-            mind.submit(readings[0].text).add_done_callback(settle)
-            return answered
+        mind = Mind(config, app.agent, app.loop, dry_run=not execute, told=told)
 
         def heard(readings: Sequence[Heard], seconds: float) -> None:
             spent[0] = seconds
@@ -228,15 +190,12 @@ def listen_live(path: Path, overrides: Sequence[str], *, execute: bool, as_json:
             if problem is not None:
                 print(f"{stage}: {problem}", file=sys.stderr)
 
-        def call_off() -> None:
-            mind.submit("stop")
-
         observer = Observer(
             woken=lambda name: print(f"woken       {name}", file=sys.stderr),
             heard=heard,
             failed=failed,
         )
-        listener = Listener(stages, hearing.settings(), ask, call_off, observer)
+        listener = Listener(stages, hearing.settings(), mind.ask, mind.call_off, observer)
         thread = threading.Thread(target=listener.run, name="voice", daemon=True)
         thread.start()
         try:

@@ -6,7 +6,7 @@ Knows slots by how the names of settings end; not what a machine makes.
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from edge_agent.core.entity import Attribute, Choice, Entity, Kind, Range
+from edge_agent.core.entity import Attribute, Capability, Choice, Entity, Kind, Range
 from edge_agent.core.names import fold
 from edge_agent.factory.compose.case import Case, Miss
 from edge_agent.factory.compose.clauses import Clause
@@ -101,7 +101,7 @@ class Ordering:
         return self._resolver.commands(clauses, text, None)
 
     def _with_noun(self, slot: str, words: str) -> str:
-        domain = next(iter(self._slots[slot].capabilities)).domain
+        domain = _setting(self._slots[slot]).domain
         if not isinstance(domain, Choice):
             return f"{words} {self._menu.counted.get(slot, '')}".strip()
         noun = self._menu.nouns.get(slot, "")
@@ -110,7 +110,7 @@ class Ordering:
 
     def _correcting(self, slot: str, words: str) -> str:
         """Now and then another option slips out first."""
-        domain = next(iter(self._slots[slot].capabilities)).domain
+        domain = _setting(self._slots[slot]).domain
         if self._random.random() >= _CORRECTED or not isinstance(domain, Choice):
             return words
         wrong = self._with_noun(slot, say_option(self._random.choice(domain.options)))
@@ -121,7 +121,7 @@ class Ordering:
     def _filled(self, entity: Entity) -> tuple[str, Clause]:
         """What is said for one setting, and its command."""
         wanted: str | float | None
-        capability = next(one for one in entity.capabilities if one.attribute in _ATTRIBUTES)
+        capability = _setting(entity)
         if isinstance(capability.domain, Choice):
             wanted = self._random.choice(capability.domain.options)
             said = say_option(wanted)
@@ -139,6 +139,11 @@ class Ordering:
 
 
 _ATTRIBUTES = (Attribute.OPTION, Attribute.VALUE)
+
+
+def _setting(entity: Entity) -> Capability:
+    """What is set of a setting."""
+    return next(one for one in entity.capabilities if one.attribute in _ATTRIBUTES)
 
 
 def _slots(scene: Scene, named: Mapping[str, Sequence[str]]) -> Mapping[str, Entity]:

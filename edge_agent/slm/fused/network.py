@@ -6,14 +6,11 @@ cells are read or threads share the work.
 
 import ctypes
 import hashlib
-import math
-import mmap
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -21,7 +18,7 @@ from numpy.typing import DTypeLike, NDArray
 from edge_agent.errors import ModelError
 from edge_agent.slm.fused.cells import ROWS
 from edge_agent.slm.fused.kept import read_kept, write_kept
-from edge_agent.slm.fused.packed import Cells, open_packed
+from edge_agent.slm.fused.packed import Cells, open_packed, zeros
 from edge_agent.slm.fused.pool import ABOUT, run_workers
 from edge_agent.slm.fused.program import load_program
 from edge_agent.slm.gguf import GgufFile
@@ -81,16 +78,6 @@ class _Step(ctypes.Structure):
 
 _CONTROL = -(-ctypes.sizeof(_Step) // _LINE) * _LINE + 3 * _LINE
 _PROCESSORS = ("portable", "AVX2", "AVX-VNNI", "AVX-512 VNNI", "NEON", "NEON with dot product")
-
-
-def zeros(shape: tuple[int, ...], dtype: DTypeLike = np.float32) -> NDArray[Any]:
-    """Zeros on pages of their own, which cost memory only once they are written.
-
-    A cache is made for the longest prompt, and hardly one is long.
-    """
-    size = math.prod(shape) * np.dtype(dtype).itemsize
-    room = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    return np.frombuffer(room, dtype).reshape(shape)
 
 
 class _Memory:

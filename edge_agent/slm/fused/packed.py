@@ -4,13 +4,15 @@ The file lies in the cache under the model's checksum and is made anew where it 
 no arithmetic.
 """
 
+import math
 import mmap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from edge_agent.errors import ModelError
 from edge_agent.slm.fused.cells import ROWS, Kind, kind_of, pack
@@ -120,6 +122,16 @@ def open_packed(
     return dict(_cells(parts, body)), problem
 
 
+def zeros(shape: tuple[int, ...], dtype: DTypeLike = np.float32) -> NDArray[Any]:
+    """Zeros on pages of their own, which cost memory only once they are written.
+
+    A cache is made for the longest prompt, and hardly one is long.
+    """
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    room = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    return np.frombuffer(room, dtype).reshape(shape)
+
+
 def _whole(length: int) -> int:
     return -(-length // _LINE) * _LINE
 
@@ -133,8 +145,7 @@ def _cells(parts: Sequence[_Part], body: Bytes) -> Iterator[tuple[str, Cells]]:
 
 
 def _pack(parts: Sequence[_Part], length: int) -> Bytes:
-    # Memory of our own begins on a page, as a mapped file does.
-    body = np.frombuffer(mmap.mmap(-1, length), np.uint8)
+    body = zeros((length,), np.uint8)  # it begins on a page, as a mapped file does
     at = 0
     for part in parts:
         body[at : at + part.length] = part.pack().ravel()
