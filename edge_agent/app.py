@@ -16,6 +16,7 @@ import structlog
 from edge_agent.config import Config, RequirementConfig, load_config
 from edge_agent.core.entity import Area, Attribute, Floor, Group, Origin, Risk
 from edge_agent.core.interlock import Control, Requirement, Rule
+from edge_agent.core.order import Menu
 from edge_agent.core.policy import Policy, Verdict
 from edge_agent.core.registry import Annotation, Registry
 from edge_agent.devices.adapter import Adapter
@@ -100,9 +101,18 @@ class App:
         )
         self.worker = Worker(load_model or model_loader(config), self.watchdog)
         car = vehicle(config)
-        self.devices = Devices(configured_registry(config), translators(config, car), clock)
+        appliance = Appliance(config.appliance) if config.appliance else None
+        menu = appliance.menu if appliance else Menu()
+        self.devices = Devices(
+            configured_registry(config), translators(config, car, appliance), clock
+        )
         self.executor = Executor(
-            self.devices, self.link, interlocks(config, car), clock, config.agent.confirm_timeout
+            self.devices,
+            self.link,
+            interlocks(config, car),
+            clock,
+            config.agent.confirm_timeout,
+            frozenset(filter(None, [menu.start])),
         )
         dialogue, clocks = Dialogue(), clocks or system_clocks()
         kept_in = state_directory(config.agent.state_dir, os.environ)
@@ -116,6 +126,7 @@ class App:
             policy=policy(config),
             default_area=config.agent.area,
             clock=clock,
+            menu=menu,
         )
         self.control = control.Control(
             self.devices, dialogue, self.turn, timers, clocks, self.reload
@@ -293,7 +304,7 @@ def configured_registry(config: Config) -> Registry:
     )
 
 
-def translators(config: Config, car: Vss | None) -> list[Adapter]:
+def translators(config: Config, car: Vss | None, appliance: Appliance | None) -> list[Adapter]:
     """The translators; what knows its devices at first hand comes before Home Assistant's."""
     devices = config.devices
     found: list[tuple[bool, Callable[[], Adapter]]] = [
@@ -303,9 +314,7 @@ def translators(config: Config, car: Vss | None) -> list[Adapter]:
         (devices.homeassistant.enabled, lambda: HomeAssistant(devices.homeassistant.prefix)),
     ]
     adapters = [make() for enabled, make in found if enabled]
-    if config.appliance is not None:
-        adapters.insert(0, Appliance(config.appliance))
-    return [*adapters, car] if car else adapters
+    return [*([appliance] if appliance else []), *adapters, *([car] if car else [])]
 
 
 def vehicle(config: Config) -> Vss | None:

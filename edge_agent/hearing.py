@@ -136,15 +136,16 @@ class Mind:
             self._told(readings, done.result())
             answered.set_result(answer_of(done.result()))
 
-        self.submit(readings[0].text).add_done_callback(settle)
+        self.submit([one.text for one in readings]).add_done_callback(settle)
         return answered
 
     def call_off(self) -> None:
         """End what is being done."""
-        self.submit("stop")
+        self.submit(["stop"])
 
-    def submit(self, text: str) -> "Future[Reply]":
-        """The reply to a sentence."""
+    def submit(self, readings: Sequence[str]) -> "Future[Reply]":
+        """The reply to a sentence, given every way it may have been heard."""
+        text, *others = readings
         request = Request(
             id=uuid.uuid4().hex,
             text=text,
@@ -153,6 +154,7 @@ class Mind:
             received=time.monotonic(),
             area=self._config.voice.area,
             dry_run=self._dry_run,
+            readings=tuple(others),
         )
         return asyncio.run_coroutine_threadsafe(self._agent.hear(request), self._loop)
 

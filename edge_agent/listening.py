@@ -94,7 +94,7 @@ def listen_to_recording(
         found = Listened(readings, None, (time.monotonic() - began) * 1e3)
         if readings:
             mind = Mind(config, app.agent, app.loop, dry_run=not execute)
-            found = replace(found, reply=mind.submit(readings[0].text).result())
+            found = replace(found, reply=mind.submit([one.text for one in readings]).result())
     _tell(found, as_json=as_json)
     return found.reply is not None and answer_of(found.reply).understood
 

@@ -1,7 +1,7 @@
 """One appliance with a closed menu as a translator: every attribute of it is a selector.
 
-All of it comes from the configuration. Knows nothing of orders; what an order needs and what it
-may leave out is told to those who make them.
+All of it comes from the configuration. Carries orders out no further than command by command; what
+a whole one needs is told to those who make them.
 """
 
 import re
@@ -15,6 +15,7 @@ import msgspec
 from edge_agent.core.command import Command
 from edge_agent.core.entity import Area, Attribute, Capability, Choice, Entity, Kind, Value
 from edge_agent.core.names import clean_name, fold, slug
+from edge_agent.core.order import Menu
 from edge_agent.core.registry import Changes
 from edge_agent.core.state import Availability, Observation
 from edge_agent.devices.adapter import Outgoing
@@ -171,18 +172,6 @@ def _names(key: str, attribute: AttributeSettings) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Menu:
-    """What an order of the appliance consists of, by ids of its entities."""
-
-    required: tuple[str, ...]
-    """What an order has to say."""
-    defaults: Mapping[str, Value]
-    """What it means where it says nothing."""
-    start: str | None
-    """The button that carries it out."""
-
-
-@dataclass(frozen=True, slots=True)
 class _Bound:
     """An entity and its messages."""
 
@@ -218,10 +207,12 @@ class Appliance:
             self._heard[settings.state_topic(key)] = entity.id, raw
             if attribute.default is not None:
                 defaults[entity.id] = raw[attribute.default]
-        start = self._add_start(settings)
-        required = (key for key, attribute in settings.attributes.items() if attribute.required)
+        slots = {key: f"{settings.key}.{key}" for key in settings.attributes}
         self.menu = Menu(
-            tuple(f"{settings.key}.{key}" for key in required), MappingProxyType(defaults), start
+            tuple(slots.values()),
+            tuple(slots[key] for key, one in settings.attributes.items() if one.required),
+            MappingProxyType(defaults),
+            self._add_start(settings),
         )
 
     @property

@@ -7,6 +7,7 @@ speaker, in time, or not at all.
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from edge_agent.core.command import Plan
 from edge_agent.core.entity import Origin
@@ -50,8 +51,21 @@ class Which:
 
 
 @dataclass(frozen=True, slots=True)
+class Left:
+    """A pending "which drink would you like?": the answer says what an order left out."""
+
+    text: str
+    """The order as it was said."""
+    slots: tuple[str, ...]
+    """Entity ids of what was left out."""
+
+
+Question: TypeAlias = Confirm | Which | Left
+
+
+@dataclass(frozen=True, slots=True)
 class _Pending:
-    question: Confirm | Which
+    question: Question
     origin: Origin
     until: float
 
@@ -85,14 +99,14 @@ class Dialogue:
             return None
         return done.before
 
-    def ask(self, conversation: str, origin: Origin, question: Confirm | Which, now: float) -> None:
+    def ask(self, conversation: str, origin: Origin, question: Question, now: float) -> None:
         """Wait for an answer in this conversation."""
         time = CONFIRM_TIME if isinstance(question, Confirm) else ANSWER_TIME
         self._pending[conversation] = _Pending(question, origin, now + time)
         while len(self._pending) > _MOST_CONVERSATIONS:
             self._pending.popitem(last=False)
 
-    def take(self, conversation: str, origin: Origin, now: float) -> Confirm | Which | None:
+    def take(self, conversation: str, origin: Origin, now: float) -> Question | None:
         """The open question of a conversation, which is closed by this."""
         pending = self._pending.pop(conversation, None)
         if pending is None or pending.origin is not origin or now > pending.until:
@@ -116,6 +130,11 @@ def which_question(registry: Registry, options: Sequence[str]) -> str:
     return f"Which one: {listed} or the {names[-1]}?"
 
 
+def left_question(registry: Registry, slots: Sequence[str]) -> str:
+    """The sentence that asks for what an order left out, one thing at a time."""
+    return f"Which {registry.spoken_name(slots[0])} would you like?"
+
+
 def answers(text: str, question: Which, registry: Registry) -> bool:
     """Whether a sentence may answer "which one?": it is short and names an option or its room."""
     words = {stem(word) for word in fold(text).split()}
@@ -134,6 +153,11 @@ def answers(text: str, question: Which, registry: Registry) -> bool:
 def _area_names(registry: Registry, entity: str) -> Sequence[str]:
     area = registry.area_of(entity)
     return area.names if area else ()
+
+
+def settles(plan: Plan, question: Left) -> bool:
+    """Whether a plan says anything that an order left out."""
+    return any(not set(question.slots).isdisjoint(one.target.entities) for one in plan.actions)
 
 
 def ambiguous(plan: Plan) -> tuple[str, ...]:

@@ -20,6 +20,10 @@ COMMAND_EXPIRY = 5
 """Seconds after which the broker must drop a command that it could not deliver."""
 
 
+_SUCCEEDED = (Outcome.CONFIRMED, Outcome.SENT)
+_NOT_STARTED = "not pressed, since not all of the rest was taken"
+
+
 class Publisher(Protocol):
     """What the executor needs of the link to the broker."""
 
@@ -49,13 +53,24 @@ class Executor:
         interlocks: Interlocks,
         clock: Callable[[], float],
         confirm_timeout: float,
+        triggers: frozenset[str] = frozenset(),
     ) -> None:
-        """Keeps what it works with; does nothing yet."""
+        """Keeps what it works with; does nothing yet.
+
+        Args:
+            devices: What there is, and its state.
+            publisher: The link to the broker.
+            interlocks: What is forbidden at the moment.
+            clock: Monotonic seconds.
+            confirm_timeout: Seconds that a device has to report.
+            triggers: Entities that set going what other commands choose.
+        """
         self._devices = devices
         self._publisher = publisher
         self._interlocks = interlocks
         self._clock = clock
         self._confirm_timeout = confirm_timeout
+        self._triggers = triggers
 
     def unsafe(self, command: Command) -> str | None:
         """Why an interlock forbids a command at this moment, or None."""
@@ -73,6 +88,8 @@ class Executor:
     ) -> list[Result]:
         """Send commands in order; wait until each has its outcome or time is up.
 
+        A trigger after other commands is sent when these have succeeded, and only then.
+
         Args:
             commands: In the order they were said; rejected ones keep their place.
             cancelled: A true answer keeps what was not sent yet from being sent.
@@ -80,6 +97,21 @@ class Executor:
         Returns:
             A result for every command, in the same order.
         """
+        if len(commands) > 1 and self._is_trigger(commands[-1]):
+            chosen = await self.execute(commands[:-1], cancelled)
+            if all(result.outcome in _SUCCEEDED for result in chosen):
+                return [*chosen, *await self._send(commands[-1:], cancelled)]
+            trigger = commands[-1]
+            command = trigger.command if isinstance(trigger, Rejected) else trigger
+            return [*chosen, Result(command, Outcome.REFUSED, _NOT_STARTED)]
+        return await self._send(commands, cancelled)
+
+    def _is_trigger(self, command: Command | Rejected) -> bool:
+        return command.entity in self._triggers
+
+    async def _send(
+        self, commands: Sequence[Command | Rejected], cancelled: Callable[[], bool]
+    ) -> list[Result]:
         results: list[Result | None] = []
         sent: dict[int, tuple[Command, float]] = {}
         for index, command in enumerate(commands):

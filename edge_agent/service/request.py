@@ -46,6 +46,8 @@ class Request:
     reply_topic: str | None = None
     """Where the answer goes instead of the response topic."""
     correlation: bytes | None = None
+    readings: tuple[str, ...] = ()
+    """What else may have been said, where the text was heard; the most likely first."""
 
 
 class _Body(msgspec.Struct):

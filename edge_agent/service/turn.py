@@ -12,20 +12,22 @@ from typing import Protocol
 from edge_agent.core.accept import Rejected
 from edge_agent.core.answer import answer
 from edge_agent.core.command import Command, Plan, Query, Refusal
-from edge_agent.core.entity import Area
+from edge_agent.core.order import Menu
 from edge_agent.core.outcome import Outcome, Result, say_results, sentence
 from edge_agent.core.policy import Decision, Policy, Verdict, decide, strictest
 from edge_agent.core.registry import Registry
 from edge_agent.language.dialogue import (
     Confirm,
     Dialogue,
+    Left,
+    Question,
     Which,
     ambiguous,
-    answers,
+    left_question,
     which_question,
 )
 from edge_agent.language.guards import LATER, yes_or_no
-from edge_agent.language.interpreter import Before, Reading, before_of, risk_of
+from edge_agent.language.interpreter import Before, Reading, before_of
 from edge_agent.service.devices import Devices
 from edge_agent.service.executor import Executor
 from edge_agent.service.later import (
@@ -37,6 +39,7 @@ from edge_agent.service.later import (
     planned,
     say_moments,
 )
+from edge_agent.service.reader import Reader
 from edge_agent.service.request import Request
 from edge_agent.service.response import Reply, Status, calls_of, status_of
 from edge_agent.service.timers import TimerError
@@ -44,6 +47,7 @@ from edge_agent.service.worker import Worker
 
 _MOST_WRONG_PINS = 5
 _PIN_LOCKOUT = 300.0  # seconds
+_NO_MENU = Menu()
 
 
 class Report(Protocol):
@@ -68,16 +72,19 @@ class Turn:
         policy: Policy,
         default_area: str | None,
         clock: Callable[[], float],
+        menu: Menu = _NO_MENU,
     ) -> None:
         """Keeps what it works with."""
         self.policy = policy
         self._worker = worker
+        self._reader = Reader(worker, dialogue, clock)
         self._devices = devices
         self._executor = executor
         self._dialogue = dialogue
         self._later = later
         self._default_area = default_area
         self._clock = clock
+        self._menu = menu
         self._wrong_pins: list[float] = []
 
     @property
@@ -107,15 +114,17 @@ class Turn:
         registry = self._devices.registry
         area = registry.area_named(request.area or self._default_area)
         started = self._clock()
-        reading = await self._read(request, pending, registry, area, cancelled)
+        reading, text = await self._reader.read(request, pending, registry, area, cancelled)
         understand_ms = (self._clock() - started) * 1e3
         report(
             "decided",
             request,
             meaning=reading.said,
             confidence=round(reading.confidence, 4),
+            text=text,
             refused=isinstance(reading.meaning, Refusal),
         )
+        request = replace(request, text=text)
         reply = await self._follow(reading, request, registry, cancelled, report)
         return replace(reply, confidence=reading.confidence, understand_ms=understand_ms)
 
@@ -138,24 +147,6 @@ class Turn:
         if pending.before is not None:
             self._remember(request, pending.before)
         return await self._act(pending.plan, request, cancelled, report, confirmed=approved)
-
-    async def _read(
-        self,
-        request: Request,
-        pending: Confirm | Which | None,
-        registry: Registry,
-        area: Area | None,
-        cancelled: Callable[[], bool],
-    ) -> Reading:
-        if isinstance(pending, Which) and answers(request.text, pending, registry):
-            text = f"{pending.text}, {request.text}"
-            reading = await self._worker.read(
-                text, registry, area, cancelled, among=pending.options
-            )
-            if isinstance(reading.meaning, Plan):
-                return reading
-        before = self._dialogue.before(request.conversation_id, request.origin, self._clock())
-        return await self._worker.read(request.text, registry, area, cancelled, before=before)
 
     async def _follow(
         self,
@@ -189,11 +180,17 @@ class Turn:
             return Reply(
                 Status.CLARIFY, which_question(registry, options), reason="ambiguous target"
             )
+        before = before_of(plan, reading.said)
+        if left := self._menu.missing(plan):
+            self._ask(request, Left(request.text, left))
+            return Reply(
+                Status.CLARIFY, left_question(registry, left), reason="the order is not whole"
+            )
+        plan = self._menu.complete(plan, registry)
         # A time that the plan keeps is no doubt; another one that was said is.
         untimed = reading.unheeded == LATER
         doubt = UNTIMED if untimed else reading.unheeded
-        before = before_of(plan, reading.said)
-        if doubt is None and reading.confidence >= self._needed(plan, registry):
+        if doubt is None and reading.confidence >= self._reader.needed(plan, registry):
             self._remember(request, before)
             return await self._act(plan, request, cancelled, report)
         try:
@@ -210,14 +207,10 @@ class Turn:
     def _remember(self, request: Request, before: Before) -> None:
         self._dialogue.remember(request.conversation_id, request.origin, before, self._clock())
 
-    def _ask(self, request: Request, question: Confirm | Which) -> None:
+    def _ask(self, request: Request, question: Question) -> None:
         if request.dry_run and isinstance(question, Confirm):
             return  # a yes must not carry out what was only to be looked at
         self._dialogue.ask(request.conversation_id, request.origin, question, self._clock())
-
-    def _needed(self, plan: Plan, registry: Registry) -> float:
-        model = self._worker.model
-        return model.interpreter.calibration.act[risk_of(plan, registry)] if model else 1.0
 
     async def _act(
         self,

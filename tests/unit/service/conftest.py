@@ -12,6 +12,7 @@ import pytest
 
 from edge_agent.core.command import Command
 from edge_agent.core.entity import Risk
+from edge_agent.core.order import Menu
 from edge_agent.core.policy import Policy
 from edge_agent.core.registry import Changes, Registry
 from edge_agent.core.state import Availability, Observation
@@ -201,6 +202,7 @@ class Rig:
         boot: str = "one",
         now: float = 1000.0,
         wall: float = MONDAY,
+        menu: Menu | None = None,
     ) -> None:
         self.clock = Clock()
         self.clock.now = now
@@ -214,7 +216,12 @@ class Rig:
         self.link = FakeLink()
         self.inbox = Inbox(urgent=urgent, limits=limits)
         self.executor = Executor(
-            self.devices, self.link, interlocks or Interlocks(), self.clock, confirm_timeout
+            self.devices,
+            self.link,
+            interlocks or Interlocks(),
+            self.clock,
+            confirm_timeout,
+            frozenset(filter(None, [menu and menu.start])),
         )
         self.worker = Worker(load or self._load, Watchdog(60.0, self.clock))
         self.dialogue = Dialogue()
@@ -229,6 +236,7 @@ class Rig:
             policy=policy or Policy(),
             default_area=None,
             clock=self.clock,
+            menu=menu or Menu(),
         )
         self.reloads = 0
         self.control = Control(

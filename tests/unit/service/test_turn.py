@@ -485,3 +485,40 @@ def test_model_is_shown_what_was_done_just_before(make_rig, make_marked_model):
     assert Mark.BEFORE not in first
     assert f"{Mark.BEFORE} turn on sofa lamp{Mark.SAID} {AGAIN}{Mark.DO}" in second
     assert f"{Mark.NAME} sofa lamp, light in hall" in second
+
+
+def test_of_several_hearings_the_first_that_makes_sense_is_taken(rig):
+    reply = Voice(rig)("so far lamp on", readings=("sofa lamb on", "sofa lamp on"))
+    assert (reply.status, reply.text) == (Status.OK, "The sofa lamp is on.")
+
+
+def test_what_makes_sense_at_once_is_not_heard_otherwise(rig):
+    Voice(rig)("sofa lamp on", readings=("lock the front door",))
+    assert rig.link.to_devices == [("set/light.sofa/power", "on")]
+
+
+def test_doubtful_hearing_gives_way_to_a_clear_one(rig):
+    Voice(rig)("sofa lamp to 400", readings=("sofa lamp on",))
+    assert rig.link.to_devices == []  # it was clear, though it cannot be done
+    Voice(rig)("ceiling light on", readings=("sofa lamp on",))
+    assert rig.link.to_devices == [("set/light.sofa/power", "on")]
+
+
+@pytest.mark.parametrize(
+    ("heard", "reading"),
+    [
+        ("don't turn on so far lamp", "sofa lamp on"),  # a "not" stays one
+        ("is so far lamp on", "sofa lamp on"),  # a question stays one
+        ("front door luck", "unlock the front door"),  # no door opens by a guess
+    ],
+)
+def test_less_likely_hearing_changes_no_meaning_and_opens_no_door(rig, heard, reading):
+    reply = Voice(rig)(heard, readings=(reading,))
+    assert reply.status is Status.UNSUPPORTED
+    assert rig.link.to_devices == []
+
+
+def test_question_is_asked_again_about_what_was_heard_otherwise(rig):
+    rig.observe("lock.front", "lock", "locked")
+    reply = Voice(rig)("is the front door loft", readings=("is the front door locked",))
+    assert reply.text == "Yes, the front door lock is locked."
