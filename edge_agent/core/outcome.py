@@ -127,7 +127,9 @@ def imperative(command: Command, registry: Registry) -> str:
     action, params = action_of(command)
     if not params:
         return _IMPERATIVES.get(action, action.replace("_", " ") + " {name}").format(name=name)
-    return f"set {name} {command.attribute} to {_value(command, registry)}"
+    if command.attribute == Attribute.TEXT:
+        return f"add {command.value} to {name}"
+    return f"set {_aspect(name, command)} to {_value(command, registry)}"
 
 
 def clauses(commands: Sequence[Command], registry: Registry) -> str:
@@ -187,8 +189,12 @@ def _clause(result: Result, registry: Registry) -> str:
             return f"{{name}} is opening, {result.reason}"
         case Outcome.CONFIRMED if not params and action in _DONE:
             return _DONE[action]
+        case Outcome.CONFIRMED if command.attribute == Attribute.TEXT:
+            return f"{value} is on {{name}}"
         case Outcome.CONFIRMED:
-            return f"{{name}} {command.attribute} is {value}"
+            return f"{_aspect('{name}', command)} is {value}"
+        case Outcome.SENT if action == "press":
+            return "I pressed {name}, which does not report back"
         case Outcome.SENT:
             what = action.replace("_", " ") + (f" {value}" if params else "")
             return f"I sent {what} to {{name}}, which does not report back"
@@ -200,6 +206,14 @@ def _clause(result: Result, registry: Registry) -> str:
             return "no answer from {name}" + (f"; {result.reason}" if result.reason else "")
         case Outcome.REFUSED:
             return "{name}: " + (result.reason or "that is not allowed")
+
+
+def _aspect(name: str, command: Command) -> str:
+    """What of a thing is set; that of a selector is the thing itself."""
+    return name if command.attribute in _UNNAMED else f"{name} {command.attribute}"
+
+
+_UNNAMED = frozenset({Attribute.OPTION, Attribute.VALUE})
 
 
 def _pluralise(predicate: str) -> str:

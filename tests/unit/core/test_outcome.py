@@ -84,6 +84,14 @@ def test_action_is_named_as_home_assistant_names_it(command, action, params):
         (ACTIONS[10][0], Outcome.CONFIRMED, {}, "The radio stopped."),
         (ACTIONS[12][0], Outcome.CONFIRMED, {}, "The robot is on its way home."),
         (ACTIONS[18][0], Outcome.CONFIRMED, {}, "The heating temperature is 21.5 degrees."),
+        (Command("roast", "option", "dark"), Outcome.CONFIRMED, {}, "The roast is dark."),
+        (Command("list", "text", "milk"), Outcome.CONFIRMED, {}, "Milk is on the list."),
+        (
+            Command("bell", "command", "press"),
+            Outcome.SENT,
+            {},
+            "I pressed the bell, which does not report back.",
+        ),
         (
             ACTIONS[0][0],
             Outcome.SENT,
@@ -167,6 +175,8 @@ def test_many_names_are_counted_not_listed():
         (ACTIONS[17][0], "skip to the next on the radio"),
         (Command("lamp", "brightness", 40), "set the lamp brightness to 40 percent"),
         (Command("gone", "power", "on"), "turn on the gone"),
+        (Command("roast", "option", "dark"), "set the roast to dark"),
+        (Command("list", "text", "milk"), "add milk to the list"),
     ],
 )
 def test_question_names_what_would_be_done(command, clause):
