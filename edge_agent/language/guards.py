@@ -167,8 +167,8 @@ _CALLED_OFF = re.compile(
     r"\b(?:never ?mind|nvm|forget (?:it|that|about it)|cancel(?: that| it)?|scratch that"
     r"|(?:i(?:'?ve)? )?changed my mind|ignore that|disregard that|belay that)\W*$"
 )
-LATER = "I cannot do things at a later time"
-"""The clause about times, which are understood and not kept yet."""
+UNTIMED = "I did not understand the time"
+"""The clause about a time that was said and has no place in the plan."""
 
 _EXCEPTION = re.compile(
     r"\b(?:except|apart from|aside from|other than|besides|excluding|without|all but|barring"
@@ -282,7 +282,7 @@ def unheeded(text: str, plan: Plan, names: Mentions | None = None) -> str | None
     if len(plan.actions) > 1:
         bare = _SEQUENCE.sub("", bare)
     if _is_timed(bare, plan, used):
-        return LATER
+        return UNTIMED
     conditional = all(action.condition for action in plan.actions)
     if not conditional and _CONDITION.search(_NO_CONDITION.sub("", bare)):
         return "I did not understand the condition"

@@ -38,9 +38,6 @@ from edge_agent.service.devices import Devices
 from edge_agent.service.request import Request
 from edge_agent.service.timers import Item, Timer, Timers
 
-UNTIMED = "I did not understand the time"
-"""The clause about a time that was said and has no place in the plan."""
-
 
 @dataclass(frozen=True, slots=True)
 class Moment:

@@ -26,12 +26,11 @@ from edge_agent.language.dialogue import (
     left_question,
     which_question,
 )
-from edge_agent.language.guards import LATER, yes_or_no
+from edge_agent.language.guards import UNTIMED, yes_or_no
 from edge_agent.language.interpreter import Before, Reading, before_of
 from edge_agent.service.devices import Devices
 from edge_agent.service.executor import Executor
 from edge_agent.service.later import (
-    UNTIMED,
     Accepted,
     Impossible,
     Later,
@@ -188,8 +187,7 @@ class Turn:
             )
         plan = self._menu.complete(plan, registry)
         # A time that the plan keeps is no doubt; another one that was said is.
-        untimed = reading.unheeded == LATER
-        doubt = UNTIMED if untimed else reading.unheeded
+        untimed, doubt = reading.unheeded == UNTIMED, reading.unheeded
         if doubt is None and reading.confidence >= self._reader.needed(plan, registry):
             self._remember(request, before)
             return await self._act(plan, request, cancelled, report)

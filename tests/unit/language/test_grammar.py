@@ -33,7 +33,7 @@ from edge_agent.core.registry import Changes, Registry
 from edge_agent.errors import ModelError
 from edge_agent.language.abilities import Abilities
 from edge_agent.language.grammar import MOST_ACTIONS, Slots, compile_grammar, meaning
-from edge_agent.language.guards import LATER, unheeded
+from edge_agent.language.guards import UNTIMED, unheeded
 from edge_agent.language.times import times_in
 from edge_agent.language.vocabulary import Spoken, Vocabulary
 from edge_agent.language.wording import VALUE_FORMS
@@ -599,7 +599,7 @@ def test_name_that_reads_like_a_time_is_a_name_and_is_asked_about(puns):
     grammar, words = puns
     plan = say(grammar.commands, words, "turn on lamp in 7 minutes")
     assert plan.actions[0].target.entities == ("lamp in 7 minutes",)
-    assert unheeded("turn on the lamp in 7 minutes", plan) == LATER
+    assert unheeded("turn on the lamp in 7 minutes", plan) == UNTIMED
 
 
 @pytest.mark.parametrize(

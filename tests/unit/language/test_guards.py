@@ -17,7 +17,7 @@ from edge_agent.core.command import (
     When,
 )
 from edge_agent.language.guards import (
-    LATER,
+    UNTIMED,
     is_conditional,
     is_exception,
     is_question,
@@ -207,22 +207,22 @@ CONDITIONAL = Plan((Action(LAMP, "power", "on", condition=DARK),))
         ("no need to turn on the lamp", ON, "not"),
         ("leave the lamp on", ON, "not"),
         ("turn on the fan, not the lamp", ON, "not"),
-        ("turn on the lamp tomorrow", ON, "later"),
-        ("turn on the lamp tonight", ON, "later"),
-        ("turn on the lamp in five minutes", ON, "later"),
-        ("turn on the lamp in half an hour", ON, "later"),
-        ("turn on the lamp for an hour", ON, "later"),
-        ("turn on the lamp in a few seconds", ON, "later"),
-        ("turn on the lamp after dinner at seven", ON, "later"),
-        ("turn on the lamp at 7", ON, "later"),
-        ("turn on the lamp at 7:30", ON, "later"),
-        ("turn on the lamp at 7 pm", ON, "later"),
-        ("turn on the lamp at twenty past six", ON, "later"),
-        ("set it to 21 at 7", TO_21, "later"),
-        ("turn on the lamp at midnight", ON, "later"),
-        ("turn on the lamp every morning", ON, "later"),
-        ("turn on the lamp until i come home", ON, "later"),
-        ("turn on the lamp before sunset", ON, "later"),
+        ("turn on the lamp tomorrow", ON, "time"),
+        ("turn on the lamp tonight", ON, "time"),
+        ("turn on the lamp in five minutes", ON, "time"),
+        ("turn on the lamp in half an hour", ON, "time"),
+        ("turn on the lamp for an hour", ON, "time"),
+        ("turn on the lamp in a few seconds", ON, "time"),
+        ("turn on the lamp after dinner at seven", ON, "time"),
+        ("turn on the lamp at 7", ON, "time"),
+        ("turn on the lamp at 7:30", ON, "time"),
+        ("turn on the lamp at 7 pm", ON, "time"),
+        ("turn on the lamp at twenty past six", ON, "time"),
+        ("set it to 21 at 7", TO_21, "time"),
+        ("turn on the lamp at midnight", ON, "time"),
+        ("turn on the lamp every morning", ON, "time"),
+        ("turn on the lamp until i come home", ON, "time"),
+        ("turn on the lamp before sunset", ON, "time"),
         ("turn on the lamp if it is dark", ON, "condition"),
         ("turn on the lamp when i come home", ON, "condition"),
         ("unless it is late turn on the lamp", ON, "condition"),
@@ -545,7 +545,7 @@ def test_exception_is_heeded_by_a_plan_that_has_one(text):
         ("don't turn off any light but the desk lamp", "I heard a not"),
         ("never turn off all lights apart from the desk lamp", "I heard a not"),
         ("no need to turn off all lights but not the desk lamp", "I heard a not"),
-        ("turn off all lights except the desk lamp in ten minutes", LATER),
+        ("turn off all lights except the desk lamp in ten minutes", UNTIMED),
         ("turn off all lights except the desk lamp if it is dark", "the condition"),
         ("turn off all lights except the desk lamp and set the fan to 20", "the number"),
         ("turn off all lights except the desk lamp, never mind", "called off"),
@@ -597,11 +597,11 @@ def test_order_of_two_commands_is_kept_anyway(text):
 
 @pytest.mark.parametrize("text", NO_SEQUENCES)
 def test_time_or_condition_between_two_commands_is_not_kept(text):
-    assert unheeded(text, turn_on("lamp", "fan")) in {LATER, "I did not understand the condition"}
+    assert unheeded(text, turn_on("lamp", "fan")) in {UNTIMED, "I did not understand the condition"}
 
 
 def test_joining_words_of_half_a_plan_are_noticed():
-    assert unheeded("turn on the lamp and afterwards the fan", turn_on("lamp")) == LATER
+    assert unheeded("turn on the lamp and afterwards the fan", turn_on("lamp")) == UNTIMED
     text = "turn on the lamp, when that is done turn on the fan"
     assert unheeded(text, turn_on("lamp")) == "I did not understand the condition"
 
@@ -619,14 +619,14 @@ def test_every_thing_is_no_time(text):
     ",every two hours,every time".split(","),
 )
 def test_every_time_is_one(time):
-    assert unheeded(f"turn on the lamp {time}", ON) == LATER
+    assert unheeded(f"turn on the lamp {time}", ON) == UNTIMED
 
 
 @pytest.mark.parametrize("when", list(When))
 @pytest.mark.parametrize("text", ["turn on the lamp", "turn on the lamp by one", "lamp on soonish"])
 def test_plan_for_another_time_is_doubted_whatever_the_words(when, text):
     plan = Plan((*ON.actions, Action(LAMP, "power", "off", schedule=Schedule(when, 60))))
-    assert unheeded(text, plan) == LATER
+    assert unheeded(text, plan) == UNTIMED
 
 
 @given(st.text(max_size=120))
@@ -709,9 +709,9 @@ def test_other_ways_to_say_what_is_meant_raise_no_doubt(text, plan):
         ("if the lamp is not unlocked turn it on", LOCKED_THEN_ON, "not"),
         ("don't heat it beyond 25", TO_21, "not"),
         ("set it to 21, no, 20", TO_21, "number"),
-        ("turn the lamp on in the morning", ON, "later"),
-        ("turn the lamp on in a moment", ON, "later"),
-        ("turn the lamp on before dinner", ON, "later"),
+        ("turn the lamp on in the morning", ON, "time"),
+        ("turn the lamp on in a moment", ON, "time"),
+        ("turn the lamp on before dinner", ON, "time"),
         ("turn the lamp on provided it is dark", ON, "condition"),
         ("make sure the lamp is off", ON, "wrong way"),
     ],
@@ -761,7 +761,7 @@ def test_what_is_put_right_is_done_and_what_was_taken_back_is_not(text, plan):
     [
         ("set it to five, no, one", Plan((Action(LAMP, "temperature", 5.0),)), "number"),
         ("set it to 20 and the blind to 22, sorry", TO_22, "number"),
-        ("at 7 set it to 22, sorry", TO_22, "later"),
+        ("at 7 set it to 22, sorry", TO_22, "time"),
         ("turn the lamp on, no, don't", ON, "not"),
         ("turn the lamp on, no don't, the lamp is hot", ON, "not"),
     ],
