@@ -1,28 +1,24 @@
 """Measures where speech is found to begin and end, on recordings, clean and in noise.
 
-    EDGE_AGENT_SPEECH_DATA=... python tests/voice/endpoints.py --snr clean 24 12 6
+    EDGE_AGENT_SPEECH_DATA=... python tests/voice/endpoints.py --snr inf 24 12 6
 
-The folder holds `coffee/*.wav` (one sentence each) and `kitchen.wav` (noise), 16 kHz mono. Around
-each recording comes a second of its own room before and two after. Where a sentence truly ends is
+Around each recording comes a second of its own room before and two after. Where a sentence ends is
 taken from the clean recording: the last chunk that the detector calls speech. Every limit of the
 settings can be tried: `--set hang=0.4 noisy_hang=0.4`.
 """
 
 import argparse
-import os
-import random
-import sys
 import time
-import wave
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
+from spoken import CLEAN, noisy, recordings
 
 from edge_agent.voice.endpoint import Endpoint, EndpointSettings
 from edge_agent.voice.events import Speech
 from edge_agent.voice.ports import RATE, Samples
+from edge_agent.voice.recording import read_wav
 from edge_agent.voice.vad import CHUNK, CHUNK_SECONDS, SileroVad, make_vad
 
 ROOM = RATE // 4
@@ -77,11 +73,6 @@ class Found:
         )
 
 
-def load(path: Path) -> Samples:
-    with wave.open(str(path)) as file:
-        return np.frombuffer(file.readframes(file.getnframes()), np.int16)
-
-
 def roomy(clip: Samples) -> Samples:
     """A recording with its own room before and after: its quietest moment, to and fro."""
     starts = range(0, len(clip) - ROOM, ROOM // 5)
@@ -91,14 +82,6 @@ def roomy(clip: Samples) -> Samples:
     return np.concatenate([second, clip, second, second])
 
 
-def noisy(sound: Samples, clip: Samples, noise: Samples, snr: float, seed: int) -> Samples:
-    """The sound with noise `snr` dB below the clip, from a place that the seed decides."""
-    at = random.Random(seed).randrange(len(noise) - len(sound))
-    part = noise[at : at + len(sound)].astype(np.float64)
-    loudness = np.sqrt(np.mean(clip.astype(np.float64) ** 2) / np.mean(part**2))
-    return np.clip(sound + part * loudness * 10 ** (-snr / 20), -32768, 32767).astype(np.int16)
-
-
 def probabilities(vad: SileroVad, sound: Samples) -> list[float]:
     vad.reset()
     return vad.feed(sound)
@@ -106,34 +89,31 @@ def probabilities(vad: SileroVad, sound: Samples) -> list[float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--snr", nargs="+", default=["clean", "24", "12", "6"], help="decibels")
+    parser.add_argument("--snr", nargs="+", type=float, default=[CLEAN, 24, 12, 6], help="dB")
     parser.add_argument("--limit", type=int, default=None, help="so many recordings")
     parser.add_argument("--skip", type=int, default=0, help="leave out so many before")
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=NUMBER")
     options = parser.parse_args()
-    folder = os.environ.get("EDGE_AGENT_SPEECH_DATA")
-    if not folder:
-        sys.exit("EDGE_AGENT_SPEECH_DATA names no folder")
+    folder = recordings()
     changes = dict(change.split("=", 1) for change in options.set)
     settings = replace(EndpointSettings(), **{key: float(text) for key, text in changes.items()})
-    noise = load(Path(folder) / "kitchen.wav")
-    files = list(enumerate(sorted((Path(folder) / "coffee").glob("*.wav"))))
+    files = list(enumerate(sorted((folder / "coffee").glob("*.wav"))))
     found = {snr: Found() for snr in options.snr}
     vad, heard, started = make_vad(), 0.0, time.process_time()
     for seed, file in files[options.skip :][: options.limit]:
-        clip = load(file)
+        clip = read_wav(file)
         sound = roomy(clip)
         clean = probabilities(vad, sound)
         heard += len(clean) * CHUNK / RATE
         for snr, tally in found.items():
             given = clean
-            if snr != "clean":
-                given = probabilities(vad, noisy(sound, clip, noise, float(snr), seed))
+            if snr != CLEAN:
+                given = probabilities(vad, noisy(sound, snr, seed, clip=clip))
                 heard += len(given) * CHUNK / RATE
             tally.add(given, clean, settings)
     print("  snr  clips   early  missed  too long  began   hang  end p50     p95     max")
     for snr, tally in found.items():
-        print(f"{snr:>5}  {tally.line()}")
+        print(f"{snr:>5g}  {tally.line()}")
     print(f"{(time.process_time() - started) / heard:.1%} of a core")
 
 
