@@ -82,6 +82,11 @@ class GgufFile:
     path: Path
     metadata: Mapping[str, Value]
     tensors: Mapping[str, GgufTensor]
+    mapped: mmap.mmap
+
+    def let_go(self) -> None:
+        """Give the memory of what was read back; the file is there to be read again."""
+        self.mapped.madvise(mmap.MADV_DONTNEED)
 
 
 def sha256_file(path: Path) -> str:
@@ -143,7 +148,9 @@ class _Reader:
         if isinstance(parts := metadata.get("split.count", 0), int) and parts > 1:
             raise self._error("split.count", f"is {parts}; join the parts into one file first")
         tensors = self._tensors(tensor_count, metadata.get("general.alignment", 32))
-        return GgufFile(self._path, MappingProxyType(metadata), MappingProxyType(tensors))
+        return GgufFile(
+            self._path, MappingProxyType(metadata), MappingProxyType(tensors), self._mapped
+        )
 
     def _error(self, place: str, problem: str) -> ModelError:
         return ModelError(f"{self._path}: {place} {problem}")

@@ -116,6 +116,7 @@ def load_model(
     if network is None:
         check_scales(file)
         network = Transformer(file, config, n_ctx=n_ctx, device=device)
+    file.let_go()
     name = file.metadata.get("general.name")
     return Model(
         name=name if isinstance(name, str) and name else path.stem,

@@ -38,6 +38,29 @@ def test_tensors_are_views_of_the_file(tmp_path: Path, tiny: Callable) -> None:
     assert file.metadata["llama.rope.freq_base"] == 10000.0
 
 
+def test_memory_that_was_let_go_is_read_again(tmp_path: Path, tiny: Callable) -> None:
+    path = tmp_path / "a.gguf"
+    path.write_bytes(tiny()[0] + b"\0" * (4 << 20))
+    file = open_gguf(path)
+    before = {name: bytes(tensor.data) for name, tensor in file.tensors.items()}
+    assert sum(file.mapped[:])  # every page of it is resident now
+    assert resident(path) > 4096
+    file.let_go()
+    assert resident(path) == 0
+    assert {name: bytes(tensor.data) for name, tensor in file.tensors.items()} == before
+
+
+def resident(path: Path) -> int:
+    """KiB of a mapped file that are in our memory."""
+    of_file, found = False, 0
+    for line in Path("/proc/self/smaps").read_text().splitlines():
+        if "-" in line.split(" ")[0]:
+            of_file = line.endswith(str(path))
+        elif of_file and line.startswith("Rss:"):
+            found += int(line.split()[1])
+    return found
+
+
 def test_a_truncated_file_is_refused_wherever_it_ends(tmp_path: Path, tiny: Callable) -> None:
     raw, _ = tiny(tied=True)
     path = tmp_path / "cut.gguf"
