@@ -43,6 +43,8 @@ from edge_agent.service.health import Health
 from edge_agent.service.keeper import Keeper
 from edge_agent.service.later import Later
 from edge_agent.service.notify import Notifier, Watchdog
+from edge_agent.service.request import Request
+from edge_agent.service.response import Reply
 from edge_agent.service.store import Disk, Store, state_directory
 from edge_agent.service.timers import Timers
 from edge_agent.service.topics import AgentTopics
@@ -129,7 +131,13 @@ class App:
             menu=menu,
         )
         self.control = control.Control(
-            self.devices, dialogue, self.turn, timers, clocks, self.reload
+            self.devices,
+            dialogue,
+            self.turn,
+            timers,
+            clocks,
+            self.reload,
+            voice=lambda: self.hearing,
         )
         self.agent = Agent(
             topics=topics,
@@ -148,11 +156,16 @@ class App:
             executor=self.executor,
             policy=lambda: self.turn.policy,
             connected=lambda: self.link.connected,
-            announce=self.agent.announce,
+            announce=self._announce,
             report=self.agent.report,
             clock=clock,
         )
-        self.hearing = hearing(config, self.agent, lambda: self.devices.registry)
+        self.hearing = hearing(
+            config,
+            self.agent,
+            lambda: self.devices.registry,
+            lambda wav: self.link.publish(topics["speech"], wav, qos=0),
+        )
         self.health = Health(
             topic=topics["health"],
             link=self.link,
@@ -212,19 +225,29 @@ class App:
     async def reload(self) -> None:
         """Read the configuration again and take over what can change while running.
 
-        Names, areas, groups and policy change at once; broker and model need a restart.
+        Names, areas, groups, policy and `voice.mode` change at once; broker, model and the rest
+        of the voice need a restart.
 
         Raises:
-            ConfigError: The file is wrong; everything stays as it was.
+            EdgeAgentError: The file is wrong, or its wake word cannot be loaded; everything stays
+                as it was.
         """
         self.notifier.reloading(int(self._clock() * 1e6))
         try:
             config = self._read_config()
+            if self.hearing is not None:
+                await self.hearing.reconfigure(config)
             self.devices.reconfigure(configured_registry(config))
             self.turn.policy = policy(config)
             _LOG.info("config.reloaded")
         finally:
             self.notifier.ready("ready")
+
+    def _announce(self, request: Request, reply: Reply) -> None:
+        """Tell what became of something that was put off, to whoever said it."""
+        self.agent.announce(request, reply)
+        if self.hearing is not None and request.origin is Origin.VOICE:
+            self.hearing.report(reply)
 
     async def _become_ready(self, on_ready: Callable[[str], None]) -> None:
         self.notifier.status("loading the language model")
@@ -261,13 +284,18 @@ class App:
             self._loop.call_soon_threadsafe(self.devices.connection_lost)
 
 
-def hearing(config: Config, agent: Agent, registry: Callable[[], Registry]) -> "Hearing | None":
+def hearing(
+    config: Config,
+    agent: Agent,
+    registry: Callable[[], Registry],
+    publish: Callable[[bytes], object],
+) -> "Hearing | None":
     """The voice of a configuration; None where it has none, which then costs nothing."""
     if not config.voice.enabled:
         return None
     from edge_agent.hearing import Hearing  # noqa: PLC0415
 
-    return Hearing(config, agent, registry)
+    return Hearing(config, agent, registry, publish)
 
 
 def broker_settings(config: Config) -> BrokerSettings:

@@ -190,6 +190,8 @@ def _audio(config: Config) -> Iterator[Finding]:
         ("microphone", voice.microphone, Direction.INPUT),
         ("speaker", voice.speaker, Direction.OUTPUT),
     ):
+        if direction is Direction.OUTPUT and not voice.has_speaker:
+            continue
         try:
             found, remedy = Audio.system().find(wanted, direction).name, ""
         except VoiceError as error:

@@ -38,6 +38,8 @@ class SpeechConfig(_Section, frozen=True, kw_only=True):
     engine: Literal["espeak", "piper", "none"] = "espeak"
     voice: str = ""
     speed: float = 1.0
+    publish: bool = False
+    """Whether answers are also published as sound, so that another device can play them."""
 
 
 class VoiceConfig(_Section, frozen=True, kw_only=True):
@@ -48,6 +50,7 @@ class VoiceConfig(_Section, frozen=True, kw_only=True):
     microphone: str | int | None = None
     """A part of the device's name, or its index; absent: the default one."""
     speaker: str | int | None = None
+    """As `microphone`; `none`: there is no speaker here."""
     area: str | None = None
     """Where the microphone is; absent: `agent.area`."""
     wake: WakeConfig = WakeConfig()
@@ -63,3 +66,8 @@ class VoiceConfig(_Section, frozen=True, kw_only=True):
     """Sentences that people will say here, as examples for the recogniser."""
     closed: bool | None = None
     """Whether nothing but the menu is ever said; absent: where the config has an `appliance`."""
+
+    @property
+    def has_speaker(self) -> bool:
+        """Whether anything is to be heard at this device."""
+        return self.speaker != "none"

@@ -5,12 +5,14 @@ MQTT goes on without it.
 """
 
 import asyncio
+import functools
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -24,16 +26,18 @@ from edge_agent.service.response import Reply, Status
 from edge_agent.voice.audio import Audio
 from edge_agent.voice.bias import bias_of
 from edge_agent.voice.endpoint import Endpoint, EndpointSettings
+from edge_agent.voice.events import Mode
 from edge_agent.voice.listener import Answer, Listener, Observer, Stages
 from edge_agent.voice.microphone import Microphone
 from edge_agent.voice.ports import Bias, Heard, Recogniser, Samples, Sink, Source, Speech
 from edge_agent.voice.recogniser import RecogniserSettings, make_recogniser
+from edge_agent.voice.recording import wav_of
 from edge_agent.voice.reopened import Reopened
-from edge_agent.voice.session import Mode, SessionSettings
-from edge_agent.voice.speaker import Speaker
+from edge_agent.voice.session import SessionSettings
+from edge_agent.voice.speaker import Elsewhere, Speaker
 from edge_agent.voice.speech import SpeechSettings, make_speech
 from edge_agent.voice.vad import make_vad
-from edge_agent.voice.wake import Engine, WakeSettings, make_wake_word
+from edge_agent.voice.wake import Engine, WakeSettings, WakeWords, make_wake_word
 
 _LOG = structlog.get_logger()
 
@@ -96,6 +100,25 @@ def speech_of(config: Config) -> Speech | None:
     if wanted.engine == "none":
         return None
     return make_speech(SpeechSettings(wanted.engine, wanted.voice, wanted.speed))
+
+
+def speaker_of(
+    config: Config, audio: Audio, on_failure: Callable[[], None] = lambda: None
+) -> Sink | None:
+    """Where the answers sound; None where nobody hears them."""
+    if config.voice.has_speaker:
+        return Speaker(audio, config.voice.speaker, on_failure=on_failure)
+    return Elsewhere() if config.voice.speech.publish else None
+
+
+def wake_word_of(config: Config) -> WakeWords:
+    """The wake words of a configuration, loaded.
+
+    Raises:
+        VoiceError: One is unknown, or the engine is not installed.
+    """
+    wanted = config.voice.wake
+    return make_wake_word(WakeSettings(Engine(wanted.engine), wanted.words, wanted.threshold))
 
 
 class Mind:
@@ -162,13 +185,30 @@ class Mind:
 class Hearing:
     """Listens in a thread of its own, from `start` to `stop`."""
 
-    def __init__(self, config: Config, agent: Agent, registry: Callable[[], Registry]) -> None:
-        """Opens and loads nothing yet."""
+    def __init__(
+        self,
+        config: Config,
+        agent: Agent,
+        registry: Callable[[], Registry],
+        publish: Callable[[bytes], object] = lambda _wav: None,
+    ) -> None:
+        """Opens and loads nothing yet.
+
+        Args:
+            config: Its part `voice` says how it shall be.
+            agent: Who carries out what is heard.
+            registry: What can be meant at this moment.
+            publish: Gets each answer as a WAV file, where the configuration wants that.
+        """
         self._config = config
         self._agent = agent
         self._registry = registry
+        self._publish = publish
         self._problems: dict[str, str] = {}
         self._listener: Listener | None = None
+        self._early: list[Answer] = []
+        self._mode = Mode(config.voice.mode)
+        self._muted = False
 
     @property
     def problems(self) -> Sequence[str]:
@@ -177,27 +217,92 @@ class Hearing:
 
     def start(self) -> None:
         """Begin to listen; returns at once."""
-        mind = Mind(self._config, self._agent, asyncio.get_running_loop())
-        threading.Thread(target=self._run, args=(mind,), name="voice", daemon=True).start()
+        loop = asyncio.get_running_loop()
+        mind = Mind(self._config, self._agent, loop)
+        begun = functools.partial(loop.call_soon_threadsafe, self._begun)
+        threading.Thread(target=self._run, args=(mind, begun), name="voice", daemon=True).start()
 
     def stop(self) -> None:
         """End it."""
         if self._listener is not None:
             self._listener.close()
 
+    # What an operator may do, in the loop of the daemon: see `service.control.Voice`.
+
+    @property
+    def modes(self) -> Sequence[str]:
+        """How it can be spoken to."""
+        return list(Mode)
+
+    def described(self) -> Mapping[str, Any]:
+        """What it is doing, for JSON."""
+        state = self._running().state
+        problems = list(self._problems.values())
+        return {
+            "mode": self._mode.value,
+            "muted": self._muted,
+            "state": state,
+            "problems": problems,
+        }
+
     def push(self, *, down: bool) -> None:
         """The button for talking."""
-        if self._listener is not None:
-            self._listener.press(down=down)
+        listener = self._running()
+        if down and self._muted:
+            raise VoiceError("the microphone is muted")
+        listener.press(down=down)
 
-    def _run(self, mind: Mind) -> None:
+    def mute(self, *, muted: bool) -> None:
+        """The microphone hears nothing from now on, or hears again."""
+        self._running().mute(muted=muted)
+        self._muted = muted
+
+    async def switch(self, mode: str) -> None:
+        """It is spoken to in another way from now on."""
+        listener, wanted, wake = self._running(), Mode(mode), None
+        if wanted is Mode.WAKE_WORD and not listener.knows_wake_word:
+            wake = await asyncio.to_thread(wake_word_of, self._config)
+        listener.switch(wanted, wake)
+        self._mode = wanted
+
+    async def reconfigure(self, config: Config) -> None:
+        """Go back to the way to be spoken to that a configuration has.
+
+        Raises:
+            VoiceError: It needs a wake word that cannot be loaded.
+        """
+        if self._listener is not None and self._mode != config.voice.mode:
+            await self.switch(config.voice.mode)
+
+    def report(self, reply: Reply) -> None:
+        """Say what became of something that was put off, as soon as nobody speaks or listens."""
+        if self._listener is not None:
+            self._listener.report(answer_of(reply))
+        elif "setup" not in self._problems:
+            self._early.append(answer_of(reply))
+
+    def _running(self) -> Listener:
+        if self._listener is not None:
+            return self._listener
+        problem = self._problems.get("setup")
+        raise VoiceError(f"the voice could not start: {problem}" if problem else "it still loads")
+
+    def _run(self, mind: Mind, begun: Callable[[], object]) -> None:
         try:
             listener = self._listener = self._made(mind)
-        except VoiceError as error:
-            self._failed("setup", str(error))
+        except Exception as error:  # an engine can fail in ways nobody listed
+            self._failed("setup", str(error) or repr(error))
             return
+        begun()
         _LOG.info("voice.listening", mode=self._config.voice.mode)
         listener.run()
+
+    def _begun(self) -> None:
+        """Say what there was to report while it was loading."""
+        early, self._early = self._early, []
+        for answer in early:
+            if self._listener is not None:
+                self._listener.report(answer)
 
     def _made(self, mind: Mind) -> Listener:
         voice = self._config.voice
@@ -206,8 +311,8 @@ class Hearing:
             lambda: Microphone(audio, voice.microphone).open(),
             lambda problem: self._failed("microphone", problem),
         )
-        sink = Speaker(audio, voice.speaker, on_failure=source.renew)
-        observer = Observer(heard=self._heard, failed=self._failed)
+        sink = speaker_of(self._config, audio, source.renew)
+        observer = Observer(heard=self._heard, spoken=self._spoken, failed=self._failed)
         stages = self.stages(source, sink)
         return Listener(stages, self.settings(), mind.ask, mind.call_off, observer)
 
@@ -221,19 +326,16 @@ class Hearing:
             follow_up=voice.follow_up,
         )
 
-    def stages(self, source: Source, sink: Sink) -> Stages:
-        """The engines of the configuration around a microphone and a speaker.
+    def stages(self, source: Source, sink: Sink | None) -> Stages:
+        """The engines of the configuration around a microphone and, where there is one, a speaker.
 
         Raises:
             VoiceError: One is missing or cannot be used.
         """
-        wanted, wake = self._config.voice.wake, None
-        if Mode(self._config.voice.mode) is Mode.WAKE_WORD:
-            words = WakeSettings(Engine(wanted.engine), wanted.words, wanted.threshold)
-            wake = make_wake_word(words)
+        wake = wake_word_of(self._config) if self._mode is Mode.WAKE_WORD else None
         recogniser = recogniser_of(self._config, self._registry)
         try:
-            speech = speech_of(self._config)
+            speech = None if sink is None else speech_of(self._config)
         except VoiceError as error:  # who cannot answer can still do what is said
             self._failed("speech", str(error))
             speech = None
@@ -244,6 +346,10 @@ class Hearing:
     def _heard(self, readings: Sequence[Heard], seconds: float) -> None:
         said = [one.text for one in readings]
         _LOG.info("voice.heard", readings=said, seconds=round(seconds, 2))
+
+    def _spoken(self, samples: Samples) -> None:
+        if self._config.voice.speech.publish:
+            self._publish(wav_of(samples))
 
     def _failed(self, stage: str, problem: str | None) -> None:
         if problem is None:

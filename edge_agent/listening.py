@@ -19,7 +19,8 @@ import msgspec
 from edge_agent.app import App
 from edge_agent.background import AgentThread
 from edge_agent.config import Config, load_config
-from edge_agent.hearing import Hearing, Mind, answer_of, recogniser_of, speech_of
+from edge_agent.errors import VoiceError
+from edge_agent.hearing import Hearing, Mind, answer_of, recogniser_of, speaker_of, speech_of
 from edge_agent.service.response import Reply
 from edge_agent.voice.audio import Audio
 from edge_agent.voice.level import dbfs, meter
@@ -129,6 +130,8 @@ def say(path: Path, overrides: Sequence[str], text: str, wav: Path | None) -> fl
     speech = speech_of(config)
     if speech is None:
         return 0.0
+    if wav is None and not config.voice.has_speaker:
+        raise VoiceError("voice.speaker is none: take --wav FILE, or name a speaker")
     samples = speech.synthesise(text)
     if wav is not None:
         write_wav(wav, samples)
@@ -172,8 +175,7 @@ def listen_live(path: Path, overrides: Sequence[str], *, execute: bool, as_json:
         audio = Audio.system()
         microphone = Microphone(audio, config.voice.microphone).open()
         hearing = Hearing(config, app.agent, lambda: app.devices.registry)
-        sink = Speaker(audio, config.voice.speaker)
-        stages = hearing.stages(_Metered(microphone, show), sink)
+        stages = hearing.stages(_Metered(microphone, show), speaker_of(config, audio))
         spent = [0.0]
 
         def told(readings: Sequence[Heard], reply: Reply) -> None:

@@ -33,6 +33,9 @@ from edge_agent.service.turn import Turn
 
 _LOG = structlog.get_logger()
 
+_SHORT = 1024
+"""Bytes of the longest message that can overtake others."""
+
 
 class Link(Protocol):
     """What the agent needs of the connection to the broker."""
@@ -150,7 +153,8 @@ class Agent:
         if message.lane is Lane.REJECTED:
             await self._turn_away(message)
             return
-        self._called_off_at = message.received
+        if calls_off(message):
+            self._called_off_at = message.received
         await self._answer(message)
 
     def _subscribe(self) -> None:
@@ -315,9 +319,14 @@ class Agent:
 
 
 def urgent(message: Message) -> bool:
-    """Whether a request overtakes the others: it calls the daemon off."""
+    """Whether a request overtakes the others: it calls us off, or is a hand on a button here."""
+    return calls_off(message) or at_hand(message)
+
+
+def calls_off(message: Message) -> bool:
+    """Whether a request ends what is being done."""
     payload = message.payload
-    if len(payload) > 1024:
+    if len(payload) > _SHORT:
         return False
     try:
         if not payload.lstrip().startswith(b"{"):
@@ -331,6 +340,23 @@ def urgent(message: Message) -> bool:
     if document.get("op") == "cancel":
         return "timer" not in document  # that one is called off, and nothing else is
     return isinstance(text, str) and is_stop(text)
+
+
+def at_hand(message: Message) -> bool:
+    """Whether a control message is about the button or the switch of the microphone.
+
+    Who speaks while something else is done must be heard at once, and never who has just muted it.
+    Another way to be spoken to may have to be loaded, and waits for its turn.
+    """
+    if not message.topic.endswith("/control") or len(message.payload) > _SHORT:
+        return False
+    try:
+        document = decode_json(message.payload)
+    except DeviceError:
+        return False
+    if not isinstance(document, Mapping):
+        return False
+    return document.get("op") in ("listen", "voice") and "mode" not in document
 
 
 def _control_request(payload: bytes) -> bytes:

@@ -1,8 +1,9 @@
-"""Control operations: reload, list devices and timers, call off, approve."""
+"""Control operations: reload, list devices and timers, call off, approve, button and voice."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol
 
+from edge_agent.core.outcome import sentence
 from edge_agent.core.payload import decode_json
 from edge_agent.errors import EdgeAgentError
 from edge_agent.language.dialogue import Dialogue
@@ -13,7 +14,35 @@ from edge_agent.service.response import Reply, Status
 from edge_agent.service.timers import Timer, Timers, count
 from edge_agent.service.turn import Turn
 
-OPERATIONS = ("reload", "devices", "timers", "cancel", "approve")
+OPERATIONS = ("reload", "devices", "timers", "cancel", "approve", "listen", "voice")
+
+
+class Voice(Protocol):
+    """The microphone of this device, as far as an operator may handle it.
+
+    Everything but `modes` raises EdgeAgentError where it cannot be done.
+    """
+
+    @property
+    def modes(self) -> Sequence[str]:
+        """How it can be spoken to."""
+        ...
+
+    def described(self) -> Mapping[str, Any]:
+        """Its mode, whether it is muted, its state and its problems."""
+        ...
+
+    def push(self, *, down: bool) -> None:
+        """The button for talking is pressed, or let go."""
+        ...
+
+    def mute(self, *, muted: bool) -> None:
+        """The microphone is off, or on again."""
+        ...
+
+    async def switch(self, mode: str) -> None:
+        """It is spoken to in another of the `modes` from now on."""
+        ...
 
 
 class Control:
@@ -27,6 +56,7 @@ class Control:
         timers: Timers,
         clocks: Clocks,
         reload: Callable[[], Awaitable[None]],
+        voice: Callable[[], Voice | None] = lambda: None,
     ) -> None:
         """Keeps what it works with; `reload` reads the configuration again."""
         self._devices = devices
@@ -35,6 +65,7 @@ class Control:
         self._timers = timers
         self._clocks = clocks
         self._reload = reload
+        self._voice = voice
 
     async def perform(self, payload: bytes, request: Request) -> Reply:
         """The answer to a control message."""
@@ -51,6 +82,8 @@ class Control:
                 return self._call_off_all()
             case "approve":
                 return await self._turn.approve(request, lambda: False)
+            case "listen" | "voice":
+                return await self._handle_voice(operation, document)
             case "reload":
                 try:
                     await self._reload()
@@ -84,6 +117,18 @@ class Control:
             legal = ", ".join(timer.id for timer in self._timers.pending()) or "none are pending"
             return Reply(Status.ERROR, f"timer: {timer_id!r} is not known; legal: {legal}.")
         return Reply(Status.OK, _not_done([gone]), reason="cancelled")
+
+    async def _handle_voice(self, operation: str, document: Mapping[str, Any]) -> Reply:
+        voice = self._voice()
+        if voice is None:
+            said = "There is no voice here: voice.enabled is false."
+            return Reply(Status.ERROR, said, reason="voice is not enabled")
+        try:
+            if operation == "listen":
+                return _pushed(voice, document)
+            return await _switched(voice, document)
+        except EdgeAgentError as error:
+            return Reply(Status.ERROR, sentence(str(error)), reason=str(error))
 
     def _pending(self) -> Reply:
         timers = self._timers.pending()
@@ -136,3 +181,39 @@ class Control:
 
 def _not_done(timers: Sequence[Timer]) -> str:
     return f"Okay, I won't {' and '.join(timer.words for timer in timers)}."
+
+
+def _pushed(voice: Voice, document: Mapping[str, Any]) -> Reply:
+    """As for a tap on the button for talking, or for holding it."""
+    match document.get("button"):
+        case None:
+            voice.push(down=True)
+            voice.push(down=False)
+        case "down":
+            voice.push(down=True)
+        case "up":
+            voice.push(down=False)
+            return Reply(Status.OK, "Okay.")
+        case other:
+            return _unknown("button", other, ("down", "up"))
+    return Reply(Status.OK, "I am listening.")
+
+
+async def _switched(voice: Voice, document: Mapping[str, Any]) -> Reply:
+    """Changes what is asked for, all of it or nothing, and tells how it is then."""
+    mode, muted = document.get("mode"), document.get("muted")
+    if mode is not None and mode not in voice.modes:
+        return _unknown("mode", mode, voice.modes)
+    if muted is not None and not isinstance(muted, bool):
+        return _unknown("muted", muted, ("true", "false"))
+    if mode is not None:
+        await voice.switch(mode)
+    if muted is not None:
+        voice.mute(muted=muted)
+    now = voice.described()
+    said = f"The voice is {'muted' if now['muted'] else now['state']}; its mode is {now['mode']}."
+    return Reply(Status.OK, said, extra={"voice": now})
+
+
+def _unknown(key: str, value: object, legal: Sequence[str]) -> Reply:
+    return Reply(Status.ERROR, f"{key}: {value!r} is not known; legal: {', '.join(legal)}.")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from edge_agent.mqtt.message import Lane, Subscription
 
-_NOT_FOR_ANSWERS = frozenset({"command", "control", "status", "health", "event"})
+_NOT_FOR_ANSWERS = frozenset({"command", "control", "status", "health", "event", "speech"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +14,7 @@ class AgentTopics:
     node: str
 
     def __getitem__(self, name: str) -> str:
-        """The topic of that name: command, response, status, health, event or control."""
+        """The topic of that name: command, response, status, health, event, control or speech."""
         return f"edge-agent/{self.node}/{name}"
 
     @property

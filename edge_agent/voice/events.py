@@ -5,6 +5,14 @@ from enum import Enum, Flag, StrEnum, auto
 from typing import TypeAlias
 
 
+class Mode(StrEnum):
+    """How the daemon is spoken to; a button works in all of them."""
+
+    WAKE_WORD = "wake-word"
+    PUSH_TO_TALK = "push-to-talk"
+    ALWAYS = "always-listening"
+
+
 class Ear(Flag):
     """Who gets the sound of the microphone."""
 
@@ -80,6 +88,15 @@ class Played:
 
 
 @dataclass(frozen=True, slots=True)
+class Reported:
+    """There is something to tell that nobody asked for just now."""
+
+    text: str
+    question: bool = False
+    """Whether it asks something."""
+
+
+@dataclass(frozen=True, slots=True)
 class Stopped:
     """Somebody called us off by another way than by voice."""
 
@@ -89,6 +106,13 @@ class Muted:
     """The microphone was switched off or on, was unplugged or came back."""
 
     muted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Switched:
+    """It is spoken to in another way from now on."""
+
+    mode: Mode
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +128,10 @@ Event: TypeAlias = (
     | Transcribed
     | Answered
     | Played
+    | Reported
     | Stopped
     | Muted
+    | Switched
     | Tick
 )
 

@@ -29,12 +29,15 @@ from edge_agent.voice.events import (
     Ear,
     Event,
     Listen,
+    Mode,
     Muted,
     Play,
     Played,
+    Reported,
     Say,
     Speech,
     Stopped,
+    Switched,
     Tick,
     Timer,
     Transcribe,
@@ -43,7 +46,6 @@ from edge_agent.voice.events import (
 )
 from edge_agent.voice.ports import (
     RATE,
-    Bias,
     Heard,
     Recogniser,
     Samples,
@@ -113,6 +115,8 @@ class Observer:
     woken: Callable[[str], None] = lambda _name: None
     heard: Callable[[Sequence[Heard], float], None] = lambda _readings, _seconds: None
     """What was recognised, and in how many seconds."""
+    spoken: Callable[[Samples], None] = lambda _samples: None
+    """An answer as sound, before it is played here."""
     failed: Callable[[str, str | None], None] = lambda _stage, _problem: None
     """A stage's problem, or None once it works again."""
 
@@ -141,6 +145,7 @@ class Listener:
             clock: Monotonic seconds.
         """
         self._stages = stages
+        self._wake = stages.wake
         self._session = Session(settings)
         self._ask = ask
         self._call_off = call_off
@@ -158,6 +163,11 @@ class Listener:
     def state(self) -> str:
         """What the voice is doing, for people."""
         return self._session.state.value
+
+    @property
+    def knows_wake_word(self) -> bool:
+        """Whether there is an engine that a wake word can be heard with."""
+        return self._wake is not None
 
     def run(self) -> None:
         """Listen until the source ends or `close` is called."""
@@ -191,9 +201,20 @@ class Listener:
         """The microphone is off, or on again; from any thread."""
         self._news.put(Muted(muted))
 
-    def expect(self, bias: Bias) -> None:
-        """What can be meant from now on, from any thread."""
-        self._recognising.submit(self._stages.recogniser.bias, bias)
+    def switch(self, mode: Mode, wake: WakeWord | None = None) -> None:
+        """It is spoken to in another way from now on, from any thread.
+
+        Args:
+            mode: The way.
+            wake: What hears the wake word, where that is needed and was not there yet.
+        """
+        self._wake = wake or self._wake
+        self._news.put(Switched(mode))
+
+    def report(self, answer: Answer) -> None:
+        """Say something unasked, once nobody speaks or listens; from any thread."""
+        if answer.text:
+            self._news.put(Reported(answer.text, answer.question))
 
     def _read(self) -> None:
         while (block := self._stages.source.read()) is not None:
@@ -210,8 +231,8 @@ class Listener:
 
     def _hear(self, block: Samples) -> None:
         ear = self._session.ear
-        if Ear.WAKE in ear and self._stages.wake is not None:
-            name = self._stages.wake.feed(block)
+        if Ear.WAKE in ear and self._wake is not None:
+            name = self._wake.feed(block)
             if name is not None:
                 self._observer.woken(name)
                 self._handle(Woken())
@@ -258,8 +279,8 @@ class Listener:
 
     def _listen(self, ear: Ear, patience: float | None) -> None:
         self._sound = _Kept()
-        if Ear.WAKE in ear and self._stages.wake is not None:
-            self._stages.wake.reset()
+        if Ear.WAKE in ear and self._wake is not None:
+            self._wake.reset()
         if Ear.SPEECH in ear:
             self._stages.vad.reset()
             self._stages.ends.open(patience)
@@ -310,6 +331,7 @@ class Listener:
                 else:
                     self._observer.failed("speech", None)
                     if number == self._silenced:  # nobody called us off meanwhile
+                        self._observer.spoken(samples)
                         self._sounded(samples)
             self._news.put(Played(turn))
 

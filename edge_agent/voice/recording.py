@@ -1,5 +1,6 @@
 """WAV files: a recording as a source of sound, and sound written to one."""
 
+import io
 import threading
 import time
 import wave
@@ -113,6 +114,17 @@ def read_wav(path: Path) -> Samples:
     return np.concatenate(blocks)
 
 
+def wav_of(samples: Samples) -> bytes:
+    """Sound as the content of a WAV file."""
+    content = io.BytesIO()
+    with wave.open(content, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        file.writeframes(samples.astype("<i2").tobytes())
+    return content.getvalue()
+
+
 def write_wav(path: Path, samples: Samples) -> None:
     """Write sound to a WAV file, in place of one that is there.
 
@@ -120,11 +132,7 @@ def write_wav(path: Path, samples: Samples) -> None:
         VoiceError: The file cannot be written.
     """
     try:
-        with path.open("wb") as opened, wave.open(opened, "wb") as file:
-            file.setnchannels(1)
-            file.setsampwidth(2)
-            file.setframerate(RATE)
-            file.writeframes(samples.astype("<i2").tobytes())
+        path.write_bytes(wav_of(samples))
     except OSError as error:
         raise VoiceError(f"{path} cannot be written: {error.strerror or error}") from error
 

@@ -23,13 +23,16 @@ from edge_agent.voice.events import (
     Ear,
     Event,
     Listen,
+    Mode,
     Muted,
     Play,
     Played,
+    Reported,
     Say,
     Sound,
     Speech,
     Stopped,
+    Switched,
     Tick,
     Timer,
     Transcribe,
@@ -39,14 +42,6 @@ from edge_agent.voice.events import (
 
 _SLACK = 1.0
 """Seconds that the endpoint has to tell that nothing was said, before we stop waiting for it."""
-
-
-class Mode(StrEnum):
-    """How the daemon is spoken to; a button works in all of them."""
-
-    WAKE_WORD = "wake-word"
-    PUSH_TO_TALK = "push-to-talk"
-    ALWAYS = "always-listening"
 
 
 class State(StrEnum):
@@ -85,12 +80,15 @@ class SessionSettings:
     """So many in a row end in silence."""
     forget: float = 60.0
     """After which a misunderstanding is no longer in a row with the next."""
+    reports: int = 8
+    """So many wait to be told, the newest: who talks to us all the time hears no long list."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Now:
     """All that is remembered."""
 
+    mode: Mode
     state: State = State.ASLEEP
     turn: int = 0
     ear: Ear = Ear.CLOSED
@@ -112,6 +110,8 @@ class _Now:
     """Whether what we say is a question."""
     misunderstood: int = 0
     misunderstood_at: float = -math.inf
+    reports: tuple[Reported, ...] = ()
+    """What is to be told once nobody speaks or listens."""
 
 
 class Session:
@@ -123,7 +123,7 @@ class Session:
     def __init__(self, settings: SessionSettings) -> None:
         """Asleep and deaf until `start`."""
         self._settings = settings
-        self._now = _Now()
+        self._now = _Now(settings.mode)
         self._actions: list[Action] = []
 
     @property
@@ -163,12 +163,17 @@ class Session:
                 self._answered(event, now)
             case Played(turn=turn):
                 self._played(turn, now)
+            case Reported():
+                self._set(reports=(*self._now.reports, event)[-self._settings.reports :])
             case Stopped():
                 self._stop(now)
             case Muted(muted=muted):
                 self._mute(muted=muted)
+            case Switched(mode=mode):
+                self._switch(mode)
             case Tick():
                 self._set(timer=None)  # `_expire` and `_settle` know what is due
+        self._report(now)
         return self._settle(now)
 
     def _woken(self, now: float) -> None:
@@ -236,7 +241,7 @@ class Session:
             return
         self._set(misunderstood=0)
         if answer.text:
-            self._say(answer, now)
+            self._say(answer.text, now, question=answer.question)
         else:
             self._sign_off(Sound.DONE, now)
 
@@ -252,7 +257,7 @@ class Session:
         if count >= self._settings.misunderstandings:
             self._sleep()
         elif answer is not None and answer.text:
-            self._say(answer, now)
+            self._say(answer.text, now, question=answer.question)
         else:
             self._sign_off(Sound.ERROR, now)
 
@@ -273,13 +278,27 @@ class Session:
             self._do(BeSilent())
             self._fall_silent(now)
         self._do(CallOff())
-        self._set(misunderstood=0)
+        self._set(misunderstood=0, reports=())
         self._sleep()
 
     def _mute(self, *, muted: bool) -> None:
         self._set(muted=muted)
-        if muted and self._now.state in {State.LISTENING, State.FOLLOW_UP}:
-            self._sleep()
+        if muted:
+            self._listen_no_more()
+
+    def _switch(self, mode: Mode) -> None:
+        if mode is not self._now.mode:
+            self._set(mode=mode)
+            self._listen_no_more()
+
+    def _report(self, now: float) -> None:
+        """Tell the next thing that waits to be told, if the room is quiet."""
+        waiting = self._now.reports
+        if not waiting or self._now.state is not State.ASLEEP or now < self._now.quiet_until:
+            return
+        self._set(reports=waiting[1:])
+        self._sleep()  # a turn of its own
+        self._say(waiting[0].text, now, question=waiting[0].question)
 
     def _expire(self, now: float) -> None:
         """End a state that took too long, before anything else can happen in it."""
@@ -315,11 +334,15 @@ class Session:
         self._enter(State.THINKING, now + self._settings.longest_thinking)
         self._do(Transcribe(self._now.turn, whole))
 
-    def _say(self, answer: Answered, now: float) -> None:
+    def _say(self, text: str, now: float, *, question: bool) -> None:
         self._enter(State.SPEAKING, now + self._settings.longest_speaking)
-        self._set(question=answer.question)
+        self._set(question=question)
         self._set_ear(now)  # before it is heard
-        self._do(Say(answer.turn, answer.text))
+        self._do(Say(self._now.turn, text))
+
+    def _listen_no_more(self) -> None:
+        if self._now.state in {State.LISTENING, State.FOLLOW_UP}:
+            self._sleep()
 
     def _give_up(self, now: float) -> None:
         if self._now.invited:
@@ -356,8 +379,8 @@ class Session:
     # What follows from the state, whatever led to it.
 
     def _ear_wanted(self, now: float) -> Ear:
-        settings, state = self._settings, self._now.state
-        wake = Ear.WAKE if settings.mode is Mode.WAKE_WORD else Ear.CLOSED
+        settings, state, mode = self._settings, self._now.state, self._now.mode
+        wake = Ear.WAKE if mode is Mode.WAKE_WORD else Ear.CLOSED
         if self._now.muted:
             return Ear.CLOSED
         if state is State.SPEAKING or now < self._now.quiet_until:
@@ -365,7 +388,7 @@ class Session:
         match state:
             case State.LISTENING | State.FOLLOW_UP:
                 return Ear.SPEECH | wake
-            case State.ASLEEP if settings.mode is Mode.ALWAYS:
+            case State.ASLEEP if mode is Mode.ALWAYS:
                 return Ear.SPEECH
             case _:
                 return wake

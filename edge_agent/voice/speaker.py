@@ -1,4 +1,4 @@
-"""A speaker as a sink of sound."""
+"""Speakers as sinks of sound: one of this machine, and one that another device has."""
 
 import threading
 import time
@@ -103,6 +103,23 @@ class Speaker:
             if not self._audio.active(opened.stream):
                 break
         return playback.complete
+
+
+class Elsewhere:
+    """Makes no sound, and takes as long as one lasts: meanwhile another device plays it."""
+
+    def __init__(self) -> None:
+        """Nothing plays yet."""
+        self._stopped = threading.Event()
+
+    def play(self, samples: Samples) -> None:
+        """Wait until it was played, or until `stop`."""
+        self._stopped.clear()
+        self._stopped.wait(len(samples) / RATE)
+
+    def stop(self) -> None:
+        """End the wait, from any thread."""
+        self._stopped.set()
 
 
 class _Playback:

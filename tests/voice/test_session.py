@@ -18,20 +18,23 @@ from edge_agent.voice.events import (
     Ear,
     Event,
     Listen,
+    Mode,
     Muted,
     Play,
     Played,
+    Reported,
     Say,
     Sound,
     Speech,
     Stopped,
+    Switched,
     Tick,
     Timer,
     Transcribe,
     Transcribed,
     Woken,
 )
-from edge_agent.voice.session import Mode, Session, SessionSettings, State
+from edge_agent.voice.session import Session, SessionSettings, State
 
 WAKE, SPEECH, CLOSED = Ear.WAKE, Ear.SPEECH, Ear.CLOSED
 BOTH = WAKE | SPEECH
@@ -40,6 +43,7 @@ ASLEEP, LISTENING, THINKING, SPEAKING, FOLLOW_UP = State
 DOWN, UP = ButtonDown(), ButtonUp()
 BEGAN, ENDED, NONE, TOO_LONG = Speech
 DONE, ERROR = Play(Sound.DONE), Play(Sound.ERROR)
+REPORT, BY_BUTTON = Reported("The fan is off."), Switched(Mode.PUSH_TO_TALK)
 
 
 @dataclass
@@ -142,6 +146,8 @@ TABLE: list[tuple[State, Event | float, list[Action], State]] = [
     (ASLEEP, Stopped(), [CallOff()], ASLEEP),
     (ASLEEP, Muted(True), [Listen(CLOSED)], ASLEEP),
     (ASLEEP, Muted(False), [], ASLEEP),
+    (ASLEEP, REPORT, [Listen(CLOSED), Say(1, "The fan is off.")], SPEAKING),
+    (ASLEEP, BY_BUTTON, [Listen(CLOSED)], ASLEEP),
     (ASLEEP, 3600.0, [], ASLEEP),
     (LISTENING, Woken(), [Listen(BOTH, 5.0), Play(Sound.WAKE)], LISTENING),
     (LISTENING, DOWN, [Listen(BOTH, 5.0), Play(Sound.WAKE)], LISTENING),
@@ -156,6 +162,8 @@ TABLE: list[tuple[State, Event | float, list[Action], State]] = [
     (LISTENING, Stopped(), [CallOff(), Listen(WAKE)], ASLEEP),
     (LISTENING, Muted(True), [Listen(CLOSED)], ASLEEP),
     (LISTENING, Muted(False), [], LISTENING),
+    (LISTENING, REPORT, [], LISTENING),
+    (LISTENING, BY_BUTTON, [Listen(CLOSED)], ASLEEP),
     (LISTENING, 24.9, [], LISTENING),
     (LISTENING, 25.0, [Listen(CLOSED), ERROR], ASLEEP),
     (THINKING, Woken(), [Listen(BOTH, 5.0), Play(Sound.WAKE)], LISTENING),
@@ -182,6 +190,8 @@ TABLE: list[tuple[State, Event | float, list[Action], State]] = [
     (THINKING, Stopped(), [CallOff()], ASLEEP),
     (THINKING, Muted(True), [Listen(CLOSED)], THINKING),
     (THINKING, Muted(False), [], THINKING),
+    (THINKING, REPORT, [], THINKING),
+    (THINKING, BY_BUTTON, [Listen(CLOSED)], THINKING),
     (THINKING, 29.9, [], THINKING),
     (THINKING, 30.0, [CallOff(), Listen(CLOSED), ERROR], ASLEEP),
     (SPEAKING, Woken(), [], SPEAKING),
@@ -198,6 +208,8 @@ TABLE: list[tuple[State, Event | float, list[Action], State]] = [
     (SPEAKING, Stopped(), [BeSilent(), CallOff()], ASLEEP),
     (SPEAKING, Muted(True), [], SPEAKING),
     (SPEAKING, Muted(False), [], SPEAKING),
+    (SPEAKING, REPORT, [], SPEAKING),
+    (SPEAKING, BY_BUTTON, [], SPEAKING),
     (SPEAKING, 59.9, [], SPEAKING),
     (SPEAKING, 60.0, [BeSilent()], ASLEEP),
     (FOLLOW_UP, Woken(), [Listen(BOTH, 5.0), Play(Sound.WAKE)], LISTENING),
@@ -214,6 +226,8 @@ TABLE: list[tuple[State, Event | float, list[Action], State]] = [
     (FOLLOW_UP, Stopped(), [CallOff(), Listen(WAKE)], ASLEEP),
     (FOLLOW_UP, Muted(True), [Listen(CLOSED)], ASLEEP),
     (FOLLOW_UP, Muted(False), [], FOLLOW_UP),
+    (FOLLOW_UP, REPORT, [], FOLLOW_UP),
+    (FOLLOW_UP, BY_BUTTON, [Listen(CLOSED)], ASLEEP),
     (FOLLOW_UP, 6.9, [], FOLLOW_UP),
     (FOLLOW_UP, 7.0, [Listen(WAKE)], ASLEEP),
 ]
@@ -238,6 +252,7 @@ def test_the_table_has_every_event_in_every_state() -> None:
         (state, event if isinstance(event, Speech) else type(event)) for state, event, *_ in TABLE
     }
     events = {Woken, ButtonDown, ButtonUp, Transcribed, Answered, Played, Stopped, Muted, float}
+    events |= {Reported, Switched}
     assert kinds == {(state, event) for state in State for event in {*events, *Speech}}
 
 
@@ -564,6 +579,115 @@ def test_always_listening_says_when_an_answer_to_its_question_was_not_understood
     assert it.answer("Sorry?", understood=False) == [Say(it.turn, "Sorry?")]
 
 
+# Reports of what was put off.
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_a_report_is_told_unasked_and_opens_no_window(mode: Mode) -> None:
+    it = reach(ASLEEP, mode)
+    ear = it.session.ear
+    assert it.tell(REPORT)[-1] == Say(it.turn, REPORT.text)
+    assert it.session.ear is CLOSED
+    assert it.tell(Played(it.turn), after=2.0) == []
+    assert it.state is ASLEEP
+    assert it.wait(60.0) == ([] if ear is CLOSED else [Listen(ear)])
+
+
+def test_a_report_that_asks_something_opens_a_window() -> None:
+    it = run()
+    it.tell(Reported("Shall I lock the door?", question=True))
+    it.tell(Played(it.turn))
+    assert it.state is FOLLOW_UP
+    assert it.wait(0.6) == [Listen(BOTH, 6.0)]
+
+
+@pytest.mark.parametrize("mode", Mode)
+@pytest.mark.parametrize("state", [LISTENING, THINKING, SPEAKING, FOLLOW_UP])
+def test_a_report_waits_for_the_end_of_what_goes_on(state: State, mode: Mode) -> None:
+    it = reach(state, mode)
+    before = it.turn
+    assert it.tell(REPORT) == []
+    assert (it.state, it.turn) == (state, before)
+    said = [action for action in it.wait(120.0) if isinstance(action, Say)]
+    assert [action.text for action in said] == [REPORT.text]
+
+
+def test_reports_are_told_in_their_order_with_a_pause_and_a_closed_ear_between() -> None:
+    it = run()
+    it.tell(REPORT, Reported("The lamp is on."))
+    assert it.tell(Played(it.turn)) == []
+    assert it.wait(0.49) == []
+    assert it.wait(0.02) == [Say(it.turn, "The lamp is on.")]
+    assert it.session.ear is CLOSED
+
+
+def test_after_an_answer_a_report_waits_until_the_room_is_quiet() -> None:
+    it = reach(THINKING)
+    it.tell(REPORT)
+    it.answer()
+    assert it.tell(Played(it.turn), after=2.0) == []
+    assert it.wait(0.4) == []
+    assert it.wait(0.2) == [Say(it.turn, REPORT.text)]
+
+
+def test_who_speaks_first_is_heard_first() -> None:
+    it = run()
+    it.tell(REPORT, Reported("The lamp is on."))
+    it.tell(Played(it.turn))
+    it.tell(DOWN)
+    assert it.wait(0.6) == [Listen(BOTH, 5.0), Play(Sound.WAKE)]
+    it.tell(BEGAN, UP, after=2.0)
+    assert it.state is THINKING
+
+
+def test_stop_leaves_nothing_to_report() -> None:
+    it = run()
+    it.tell(REPORT, Reported("The lamp is on."))
+    assert it.tell(Stopped()) == [BeSilent(), CallOff()]
+    assert it.wait(60.0) == [Listen(WAKE)]
+
+
+def test_only_the_newest_reports_wait() -> None:
+    it = reach(LISTENING, reports=2)
+    it.tell(*(Reported(text) for text in ("one", "two", "three")))
+    done = it.tell(NONE)
+    done += it.tell(Played(it.turn))
+    done += it.wait(1.0)
+    assert [action.text for action in done if isinstance(action, Say)] == ["two", "three"]
+
+
+def test_a_muted_microphone_keeps_no_report_from_being_told() -> None:
+    it = run()
+    it.tell(Muted(True))
+    assert it.tell(REPORT) == [Say(1, REPORT.text)]
+
+
+# Another way to be spoken to.
+
+
+@pytest.mark.parametrize("before", Mode)
+@pytest.mark.parametrize("after", Mode)
+def test_after_a_change_of_mode_the_ear_is_open_for_what_it_needs(
+    before: Mode, after: Mode
+) -> None:
+    it = reach(ASLEEP, before)
+    it.tell(Switched(after))
+    assert it.session.ear is ears(after)[0]
+
+
+def test_the_same_mode_again_changes_nothing() -> None:
+    it = reach(LISTENING)
+    assert it.tell(Switched(Mode.WAKE_WORD)) == []
+    assert it.state is LISTENING
+
+
+def test_a_change_of_mode_while_muted_leaves_the_ear_closed() -> None:
+    it = run()
+    it.tell(Muted(True), Switched(Mode.ALWAYS))
+    assert it.session.ear is CLOSED
+    assert it.tell(Muted(False)) == [Listen(SPEECH)]
+
+
 # Timers.
 
 
@@ -595,6 +719,8 @@ anything = st.one_of(
         understood=st.booleans(),
     ),
     st.builds(Played, st.just(0)),
+    st.builds(Switched, st.sampled_from(Mode)),
+    st.sampled_from([REPORT, Reported("Shall I?", question=True)]),
 )
 
 
@@ -641,9 +767,11 @@ def test_no_sequence_of_events_makes_it_hear_itself_or_ask_without_a_question(
         it.now += step.pause
         before = it.state
         actions = it.session.handle(event, it.now)
+        if isinstance(event, Switched):
+            world.allowed = WAKE if wake and event.mode is Mode.WAKE_WORD else CLOSED
+        world.carry_out(actions, it.now)
         if isinstance(event, Played) and event.turn == world.saying:
             world.hush(it.now)
-        world.carry_out(actions, it.now)
         if it.state is FOLLOW_UP and before is not FOLLOW_UP:
             assert isinstance(event, Played)
             assert event.turn in world.questions
@@ -679,16 +807,18 @@ class World:
         self.saying: int | None = None
         self.silent_since = -1.0
         self.questions: set[int] = set()
-        self._allowed = allowed
+        self.allowed = allowed
 
     def carry_out(self, actions: Sequence[Action], now: float) -> None:
         for action in actions:
             match action:
                 case Listen(ear=ear):
                     self.ear = ear
-                case Say(turn=turn):
+                case Say(turn=turn, text=text):
                     assert self.saying is None
                     self.saying = turn
+                    if text == "Shall I?":  # a report that asks
+                        self.questions.add(turn)
                 case BeSilent():
                     assert self.saying is not None
                     self.hush(now)
@@ -699,4 +829,4 @@ class World:
 
     def check(self, now: float) -> None:
         loud = self.saying is not None or now < self.silent_since + 0.5
-        assert not loud or self.ear in self._allowed, "it hears itself"
+        assert not loud or self.ear in self.allowed, "it hears itself"
