@@ -5,16 +5,14 @@ Every error names the file, the key and what is legal there. A file may extend a
 """
 
 import os
-import re
 import socket
 from collections.abc import Iterator, Mapping, Sequence
-from enum import Enum
 from pathlib import Path
-from types import NoneType
-from typing import Any, Literal, TypeAlias, TypeVar, get_args, get_origin
+from typing import Literal, TypeAlias, get_args
 
 import msgspec
 
+from edge_agent.config_errors import convert
 from edge_agent.config_files import apply_override, read_layers
 from edge_agent.config_voice import VoiceConfig
 from edge_agent.core.entity import Origin, Risk
@@ -239,8 +237,8 @@ class Config(_Section, frozen=True, kw_only=True):
     home: HomeConfig = HomeConfig()
     vehicle: VehicleConfig = VehicleConfig()
     appliance: ApplianceSettings | None = None
-    voice: VoiceConfig = VoiceConfig()
     """The device that the daemon is built into, where it announces nothing itself."""
+    voice: VoiceConfig = VoiceConfig()
     policy: PolicyConfig = PolicyConfig()
     log: LogConfig = LogConfig()
     mqtt_password: str | None = None
@@ -254,9 +252,8 @@ class Config(_Section, frozen=True, kw_only=True):
         return self.agent.id or socket.gethostname()
 
 
-_SECRETS = ("mqtt_password", "pin")
-
-_T = TypeVar("_T")
+SECRETS = ("mqtt_password", "pin")
+"""Fields of a Config that no file may give in the open."""
 
 
 def load_config(
@@ -278,10 +275,10 @@ def load_config(
     merged = read_layers(path, _sections())
     for override in overrides:
         apply_override(merged, override)
-    for secret in _SECRETS:
+    for secret in SECRETS:
         if secret in merged:
             raise ConfigError(f"{path}: {secret}: unknown key; secrets come from files")
-    config = _convert(merged, Config, str(path))
+    config = convert(merged, Config, str(path), hidden=SECRETS)
     _check(config, path)
     return msgspec.structs.replace(
         config,
@@ -292,64 +289,8 @@ def load_config(
     )
 
 
-def _convert(document: Mapping[str, Any], kind: type[_T], where: str) -> _T:
-    try:
-        return msgspec.convert(document, kind)
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"{where}: {_explained(str(error), document, kind)}") from error
-
-
-_STEP = re.compile(r"\.(\w+)|\[(\d+|\.\.\.)\]")
-
-
-def _explained(message: str, document: Any, kind: Any) -> str:
-    """The message of msgspec with the whole key in front and the legal values behind."""
-    text, _, at = message.partition(" - at `")
-    place, value, expected = "", document, kind
-    for name, index in _STEP.findall(at):
-        if name:
-            fields = {field.name: field.type for field in msgspec.structs.fields(expected)}
-            place, value, expected = f"{place}.{name}", value.get(name), _given(fields[name])
-        elif index == "...":  # msgspec does not say which key of a mapping it was
-            item = get_args(expected)[1]
-            key = next(key for key in value if not _fits(value[key], item))
-            place, value, expected = f"{place}.{key}", value[key], item
-        else:
-            place, expected = f"{place}[{index}]", get_args(expected)[0]
-            value = value[int(index)]
-    if at.startswith("key"):
-        expected = get_args(expected)[0]
-    legal = _legal(expected)
-    return f"{place.strip('.') or 'top level'}: {text}" + (f"; legal: {legal}" if legal else "")
-
-
-def _given(kind: Any) -> Any:
-    """What may be left out, where it is not left out."""
-    kinds = get_args(kind)
-    return kinds[0] if kinds[1:] == (NoneType,) else kind
-
-
-def _fits(value: object, kind: Any) -> bool:
-    try:
-        msgspec.convert(value, kind)
-    except msgspec.ValidationError:
-        return False
-    return True
-
-
-def _legal(kind: Any) -> str:
-    """The keys of a section or the values of a closed list; empty for everything else."""
-    if get_origin(kind) is Literal:
-        return ", ".join(get_args(kind))
-    if isinstance(kind, type) and issubclass(kind, Enum):
-        return ", ".join(str(member.value) for member in kind)
-    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-        return ", ".join(name for name in kind.__struct_fields__ if name not in _SECRETS)
-    return ""
-
-
 def _sections() -> list[str]:
-    return ["extends", *(name for name in Config.__struct_fields__ if name not in _SECRETS)]
+    return ["extends", *(name for name in Config.__struct_fields__ if name not in SECRETS)]
 
 
 def _check(config: Config, path: Path) -> None:

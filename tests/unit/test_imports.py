@@ -21,9 +21,10 @@ ALLOWED = {
     "sim": {"sim", "config_files", "core", "errors"},
     "voice": {"voice", "core", "language", "errors"},
     "service": {"service", "mqtt", "devices", "language", "slm", "core", "errors", ""},
+    "config_errors": {"errors"},
     "config_files": {"errors"},
     "config_voice": set(),
-    "config": {"config_files", "config_voice", "devices", "core", "errors"},
+    "config": {"config_errors", "config_files", "config_voice", "devices", "core", "errors"},
     "hearing": {"config", "service", "voice", "core", "errors"},
 }
 ALLOWED["app"] = {*ALLOWED, "app"}
