@@ -25,7 +25,7 @@ from edge_agent.mqtt.inbox import Inbox, InboxLimits
 from edge_agent.mqtt.message import Lane, Message, Subscription
 from edge_agent.service.agent import Agent, urgent
 from edge_agent.service.clocks import Clocks
-from edge_agent.service.control import Control
+from edge_agent.service.control import Control, Voice
 from edge_agent.service.devices import Devices
 from edge_agent.service.executor import Executor, Interlocks
 from edge_agent.service.keeper import Keeper
@@ -239,8 +239,15 @@ class Rig:
             menu=menu or Menu(),
         )
         self.reloads = 0
+        self.voice: Voice | None = None
         self.control = Control(
-            self.devices, self.dialogue, self.turn, self.timers, clocks, self._reload
+            self.devices,
+            self.dialogue,
+            self.turn,
+            self.timers,
+            clocks,
+            self._reload,
+            lambda: self.voice,
         )
         self.agent = Agent(
             topics=TOPICS,

@@ -283,7 +283,13 @@ def test_pin_is_in_no_response_and_no_event(make_rig):
         ({"op": "reload"}, "ok", "read again"),
         ({"op": "cancel"}, "ok", "cancelled"),
         ({"op": "approve"}, "error", "Nothing waits"),
-        ({"op": "reboot"}, "error", "legal: reload, devices, timers, cancel, approve"),
+        (
+            {"op": "reboot"},
+            "error",
+            "legal: reload, devices, timers, cancel, approve, listen, voice",
+        ),
+        ({"op": "listen"}, "error", "no voice here: voice.enabled is false"),
+        ({"op": "voice", "mode": "loud"}, "error", "no voice here: voice.enabled is false"),
         ({}, "error", "is not known"),
         (b"{", "error", "not JSON"),
         (b"[1]", "error", "is not known"),
@@ -359,6 +365,28 @@ def test_reload_happens_once_for_a_repeated_id(rig):
 def test_only_calling_off_overtakes(payload, overtakes):
     message = Message("t", payload, False, 1, Lane.REQUEST, 0.0)
     assert urgent(message) is overtakes
+
+
+@pytest.mark.parametrize(
+    ("payload", "overtakes"),
+    [
+        (b'{"op": "listen"}', True),
+        (b'{"op": "listen", "button": "down"}', True),
+        (b'{"op": "voice", "muted": true}', True),
+        (b'{"op": "voice", "mode": "wake-word"}', False),
+        (b'{"op": "voice", "mode": "wake-word", "muted": true}', False),
+        (b'{"op": ["listen"]}', False),
+        (b'{"op": "devices"}', False),
+        (b'"listen"', False),
+        (b"listen", False),
+        (b'{"op": "listen"}' + b" " * 2000, False),
+    ],
+)
+def test_a_hand_on_button_or_switch_overtakes_as_control_alone(payload, overtakes):
+    for name, then in (("control", overtakes), ("command", False)):
+        assert (
+            urgent(Message(AgentTopics("hall")[name], payload, False, 1, Lane.REQUEST, 0.0)) is then
+        )
 
 
 @given(st.binary(max_size=100))
