@@ -29,6 +29,8 @@ from edge_agent.language.vocabulary import Candidates, Spoken, Vocabulary
 _MOST_TOKENS = 112
 _WIDTH = 4
 _LONGEST_TEXT = 5  # words of a list item
+MOST_MARGIN = 8.0
+"""Nats from which on it says nothing more that another meaning is less likely."""
 
 
 class Path(Protocol):
@@ -87,11 +89,21 @@ class LanguageModel(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Calibration:
-    """Turns raw scores of one model with one prompt into confidences, and says what is enough.
+class Evidence:
+    """What the raw log-probabilities of the paths say for the meaning of the best one, in nats."""
 
-    The confidence of a reading is `sigmoid(bias + weight * score)`, the score being the sum of
-    the raw log-probabilities of its tokens, in nats.
+    score: float
+    """How likely it is."""
+    margin: float = MOST_MARGIN
+    """By how much it is likelier than the next meaning, as far as that counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Turns the evidence of one model with one prompt into confidences, and says what is enough.
+
+    The confidence of a reading is `sigmoid(bias + weight * evidence.score + margin *
+    evidence.margin)`.
     """
 
     bias: float
@@ -100,6 +112,12 @@ class Calibration:
     """Confidence from which a command of this risk class is carried out; below, it is asked."""
     ask: float
     """Confidence below which a reading is not even worth a question."""
+    margin: float = 0.0
+
+    def confidence(self, evidence: Evidence) -> float:
+        """How likely a reading with this evidence is right, 0 to 1."""
+        odds = self.bias + self.weight * evidence.score + self.margin * evidence.margin
+        return 1 / (1 + math.exp(-max(-30.0, min(30.0, odds))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,15 +261,24 @@ class Interpreter:
             return reading
         return replace(reading, unheeded=doubt_of(sentence, reading.meaning))
 
-    def score(self, sentence: Sentence, paths: Sequence[Path]) -> float:
-        """How likely the meaning of the best path is, in nats.
+    def evidence(self, sentence: Sentence, paths: Sequence[Path]) -> Evidence:
+        """What speaks for the meaning of the best path.
 
-        "Front door" and "front door lock" may be one thing: the paths that come down to what the
-        best one does are counted together.
+        "Front door" and "front door lock" may be one thing: the paths that come down to the same
+        are counted together.
         """
-        gists = [_gist(meaning(sentence.root, path.tokens)) for path in paths]
-        same = [path.logprob for path, one in zip(paths, gists, strict=True) if one == gists[0]]
-        return min(0.0, same[0] + math.log(sum(math.exp(one - same[0]) for one in same)))
+        meanings: list[tuple[object, list[float]]] = []
+        for path in paths:
+            gist = _gist(meaning(sentence.root, path.tokens))
+            for known, found in meanings:
+                if known == gist:
+                    found.append(path.logprob)
+                    break
+            else:
+                meanings.append((gist, [path.logprob]))
+        best, *others = (_together(found) for _, found in meanings)
+        margin = min(best - max(others), MOST_MARGIN) if others else MOST_MARGIN
+        return Evidence(min(0.0, best), margin)
 
     def tokens_of(self, output: str) -> tuple[int, ...]:
         """The tokens of an output, with its end: to see where the grammar leads with it."""
@@ -272,16 +299,17 @@ class Interpreter:
         best = paths[0]
         understood = meaning(sentence.root, best.tokens)
         said = self._model.text([token for token in best.tokens if token != self._end]).strip()
-        confidence = self._confidence(self.score(sentence, paths))
+        confidence = self.calibration.confidence(self.evidence(sentence, paths))
         if isinstance(understood, Refusal):
             return Reading(understood, 1 - confidence, said)
         if confidence < self.calibration.ask:
             return Reading(Refusal("not understood"), 1 - confidence, said)
         return Reading(understood, confidence, said)
 
-    def _confidence(self, score: float) -> float:
-        evidence = self.calibration.bias + self.calibration.weight * score
-        return 1 / (1 + math.exp(-max(-30.0, min(30.0, evidence))))
+
+def _together(logprobs: Sequence[float]) -> float:
+    """How likely any of several paths is, in nats."""
+    return logprobs[0] + math.log(sum(math.exp(one - logprobs[0]) for one in logprobs))
 
 
 def _gist(understood: Meaning) -> object:

@@ -44,12 +44,14 @@ class _Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     weight: float
     act: _Act
     ask: float
+    margin: float = 0.0
 
 
 def calibration_json(calibration: Calibration) -> str:
     """A calibration as a model file holds it."""
     act = _Act(**{risk.value: calibration.act[risk] for risk in Risk})
-    written = _Calibration(calibration.bias, calibration.weight, act, calibration.ask)
+    bias, weight, margin = calibration.bias, calibration.weight, calibration.margin
+    written = _Calibration(bias, weight, act, calibration.ask, margin)
     return msgspec.json.encode(written).decode()
 
 
@@ -64,11 +66,13 @@ def read_calibration(text: str | bytes) -> Calibration:
         raise ValueError(f"bias is {read.bias}; it must be finite")
     if not (math.isfinite(read.weight) and read.weight > 0):
         raise ValueError(f"weight is {read.weight}; legal is what is above 0")
+    if not (math.isfinite(read.margin) and read.margin >= 0):
+        raise ValueError(f"margin is {read.margin}; legal is 0 and what is above")
     act = {risk: getattr(read.act, risk.value) for risk in Risk}
     for key, share in {"ask": read.ask, **{f"act.{r.value}": x for r, x in act.items()}}.items():
         if not 0 <= share <= 1:
             raise ValueError(f"{key} is {share}; legal are 0 to 1")
-    return Calibration(read.bias, read.weight, act, read.ask)
+    return Calibration(read.bias, read.weight, act, read.ask, read.margin)
 
 
 def read_usage(metadata: Mapping[str, object], path: Path) -> Usage | None:

@@ -5,7 +5,7 @@ It knows judged sentences as numbers; no model and no text.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from types import MappingProxyType
 
@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from edge_agent.core.entity import Risk
 from edge_agent.errors import FactoryError
-from edge_agent.factory.measure.judge import Judged, Sort, Verdict, confidence, verdict
-from edge_agent.language.interpreter import Calibration
+from edge_agent.factory.measure.judge import Judged, Sort, Verdict, verdict
+from edge_agent.language.interpreter import Calibration, Evidence
 
 Floats = NDArray[np.float64]
 
@@ -93,7 +93,7 @@ class Bin:
 def reliability(judged: Sequence[Judged], calibration: Calibration, bins: int = 10) -> list[Bin]:
     """How often readings of each confidence were right; bins without any are left out."""
     read = [one for one in judged if one.got is not Sort.REFUSAL]
-    sure = [confidence(one.score, calibration) for one in read]
+    sure = [calibration.confidence(one.evidence) for one in read]
     edges = [number / bins for number in range(bins + 1)]
     found = []
     for low, high in pairwise(edges):
@@ -118,39 +118,39 @@ def calibration_error(bins: Sequence[Bin]) -> float:
     return sum(one.right.total * abs(one.mean - one.right.value) for one in bins) / total
 
 
-def fit(scores: Sequence[float], right: Sequence[bool]) -> tuple[float, float]:
-    """Bias and weight of the logistic regression of being right on the score.
+def fit(evidence: Sequence[Evidence], right: Sequence[bool]) -> tuple[float, float, float]:
+    """Bias, weight and margin of a `Calibration`: the logistic regression of being right.
 
     Raises:
         FactoryError: There are too few readings, or all are right, or none is.
     """
-    x: Floats = np.asarray(scores, np.float64)
     y: Floats = np.asarray(right, np.float64)
-    if len(x) < _LEAST or not 0 < y.sum() < len(y):
+    if len(y) < _LEAST or not 0 < y.sum() < len(y):
         raise FactoryError(
             f"a calibration needs {_LEAST} readings or more, right and wrong ones; "
-            f"there are {len(x)}, {int(y.sum())} of them right"
+            f"there are {len(y)}, {int(y.sum())} of them right"
         )
-    design = np.stack((np.ones_like(x), x), axis=1)
+    design = np.array([(1.0, one.score, one.margin) for one in evidence])
+    prior, strength = np.array([0.0, 1.0, 0.0]), np.array([0.0, _PRIOR, _PRIOR])
 
     def objective(beta: Floats) -> float:
         odds = design @ beta
         likely = float((y * odds - np.logaddexp(0, odds)).sum())
-        return likely - 0.5 * _PRIOR * float((beta[1] - 1) ** 2)
+        return likely - 0.5 * float(strength @ (beta - prior) ** 2)
 
-    beta: Floats = np.array([math.log(y.mean() / (1 - y.mean())), 0.0])
+    beta: Floats = np.array([math.log(y.mean() / (1 - y.mean())), 0.0, 0.0])
     for _ in range(100):
         p = 1 / (1 + np.exp(-np.clip(design @ beta, -500, 500)))
-        gradient = design.T @ (y - p) - np.array([0.0, _PRIOR * (beta[1] - 1)])
-        hessian = (design * (p * (1 - p))[:, None]).T @ design + np.diag([1e-6, _PRIOR])
+        gradient = design.T @ (y - p) - strength * (beta - prior)
+        hessian = (design * (p * (1 - p))[:, None]).T @ design + np.diag(strength + 1e-6)
         step = np.linalg.solve(hessian, gradient)
         while objective(beta + step) < objective(beta) and np.abs(step).max() > 1e-9:
             step = step / 2
         beta = beta + step
         if float(np.abs(step).max()) < 1e-8:
             break
-    bias, weight = float(beta[0]), max(float(beta[1]), 1e-3)
-    return bias, weight
+    bias, weight, margin = beta.tolist()
+    return bias, max(weight, 1e-3), max(margin, 0.0)
 
 
 def calibrate(judged: Sequence[Judged]) -> Calibration:
@@ -163,21 +163,21 @@ def calibrate(judged: Sequence[Judged]) -> Calibration:
         FactoryError: There is too little to learn from.
     """
     read = [one for one in judged if one.got is not Sort.REFUSAL]
-    bias, weight = fit([one.score for one in read], [one.right for one in read])
-    loose = Calibration(bias, weight, dict.fromkeys(Risk, 0.0), 0.0)
+    bias, weight, margin = fit([one.evidence for one in read], [one.right for one in read])
+    loose = Calibration(bias, weight, dict.fromkeys(Risk, 0.0), 0.0, margin)
     acting = [one for one in judged if verdict(one, loose) is Verdict.ACTED]
     idle = sum(one.meant is not Sort.PLAN for one in judged)
     act = {risk: _needed(risk, acting, idle, loose) for risk in Risk}
     order = list(Risk)
     for milder, stricter in pairwise(order):
         act[stricter] = max(act[stricter], act[milder])
-    ask = _ask(judged, Calibration(bias, weight, act, 0.0))
-    return Calibration(bias, weight, act, min(ask, *act.values()))
+    ask = _ask(judged, replace(loose, act=act))
+    return replace(loose, act=act, ask=min(ask, *act.values()))
 
 
 def _needed(risk: Risk, acting: Sequence[Judged], idle: int, loose: Calibration) -> float:
     """The confidence that commands of one risk class need."""
-    of_class = [(one, confidence(one.score, loose)) for one in acting if one.risk is risk]
+    of_class = [(one, loose.confidence(one.evidence)) for one in acting if one.risk is risk]
     false = [sure for one, sure in of_class if one.meant is not Sort.PLAN]
     needed = _threshold(false, int(LIMITS[risk] * idle))
     if risk is Risk.SECURITY:
@@ -201,7 +201,7 @@ def _ask(judged: Sequence[Judged], calibration: Calibration) -> float:
     """The confidence below which a reading is not worth a question."""
     idle = [one for one in judged if one.meant is Sort.REFUSAL]
     asked = [
-        confidence(one.score, calibration)
+        calibration.confidence(one.evidence)
         for one in idle
         if verdict(one, calibration) in {Verdict.ASKED, Verdict.ANSWERED}
     ]

@@ -17,7 +17,7 @@ from edge_agent.factory.measure.reader import Reader
 from edge_agent.factory.measure.report import Report, grouped, percent, share, verdicts
 from edge_agent.language.grammar import Node
 from edge_agent.language.guards import is_stop
-from edge_agent.language.interpreter import Calibration, Interpreter
+from edge_agent.language.interpreter import Calibration, Evidence, Interpreter
 from edge_agent.language.vocabulary import Vocabulary
 
 
@@ -130,7 +130,7 @@ def _called_off(text: str, words: str, labels: Mapping[str, str]) -> Judged:
         text=text,
         expected=words,
         said="",
-        score=0.0,
+        evidence=Evidence(0.0),
         meant=Sort.REFUSAL,
         got=Sort.REFUSAL,
         right=labels["what"] == "HassNevermind",

@@ -4,7 +4,6 @@ Two plans are the same where the same would happen, however they are written. It
 and thresholds; no model and no cases.
 """
 
-import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +26,14 @@ from edge_agent.core.entity import Range, Risk
 from edge_agent.core.registry import Registry
 from edge_agent.language.dialogue import ambiguous
 from edge_agent.language.grammar import Node, meaning
-from edge_agent.language.interpreter import Calibration, Interpreter, Sentence, doubt_of, risk_of
+from edge_agent.language.interpreter import (
+    Calibration,
+    Evidence,
+    Interpreter,
+    Sentence,
+    doubt_of,
+    risk_of,
+)
 
 _Test: TypeAlias = tuple[frozenset[str], str, str, str | float]
 _Deed: TypeAlias = tuple[Wanted, _Test | None, Schedule | None]
@@ -61,8 +67,8 @@ class Judged:
     """What was meant, in words."""
     said: str
     """What the model said, in the output language; empty where nothing was legal."""
-    score: float
-    """How likely the meaning of what it said is, in nats; see `Interpreter.score`."""
+    evidence: Evidence
+    """What speaks for what it said."""
     meant: Sort
     got: Sort
     right: bool
@@ -202,10 +208,10 @@ def judge(
     """
     legal = [meant] if isinstance(meant, Plan | Query | Refusal) else list(meant)
     understood: Meaning = Refusal()
-    score, said, blocked = 0.0, "", None
+    evidence, said, blocked = Evidence(0.0), "", None
     if paths := interpreter.decode(sentence):
         understood = meaning(sentence.root, paths[0].tokens)
-        score = interpreter.score(sentence, paths)
+        evidence = interpreter.evidence(sentence, paths)
         said = interpreter.conclude(sentence, paths).said
     risk, secure = Risk.COMFORT, False
     if isinstance(understood, Plan):
@@ -216,7 +222,7 @@ def judge(
         text=sentence.text,
         expected=expected,
         said=said,
-        score=score,
+        evidence=evidence,
         meant=sort_of(legal[0]),
         got=sort_of(understood),
         right=any(same(one, understood, registry) for one in legal)
@@ -239,15 +245,9 @@ def touches_security(plan: Plan, registry: Registry) -> bool:
     )
 
 
-def confidence(score: float, calibration: Calibration) -> float:
-    """What a score is worth, as the interpreter reckons it."""
-    evidence = calibration.bias + calibration.weight * score
-    return 1 / (1 + math.exp(-max(-30.0, min(30.0, evidence))))
-
-
 def verdict(judged: Judged, calibration: Calibration) -> Verdict:
     """What the daemon does about a sentence with these thresholds."""
-    sure = confidence(judged.score, calibration)
+    sure = calibration.confidence(judged.evidence)
     if judged.got is Sort.REFUSAL or sure < calibration.ask:
         return Verdict.REFUSED
     if judged.got is Sort.QUERY:

@@ -160,7 +160,8 @@ def failures(judged: Iterable[Judged]) -> Iterator[str]:
     for one in judged:
         if not one.right:
             reach = "" if one.reachable else " (out of reach)"
-            yield f"{one.text} | {one.expected}{reach} | {one.said or '-'} | {one.score:.2f}"
+            score = one.evidence.score
+            yield f"{one.text} | {one.expected}{reach} | {one.said or '-'} | {score:.2f}"
 
 
 def text_of(report: Report) -> str:

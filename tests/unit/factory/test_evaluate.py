@@ -1,6 +1,7 @@
 import json
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,6 @@ from edge_agent.factory.measure.judge import (
     Judged,
     Sort,
     Verdict,
-    confidence,
     judge,
     meant_by,
     verdict,
@@ -36,7 +36,7 @@ from edge_agent.factory.measure.judge import (
 from edge_agent.factory.measure.report import summarise, text_of
 from edge_agent.factory.measure.score import Engine
 from edge_agent.factory.network.export import Label, export_model
-from edge_agent.language.interpreter import Calibration, Interpreter
+from edge_agent.language.interpreter import Calibration, Evidence, Interpreter
 from edge_agent.language.prompt import EXAMPLES
 from edge_agent.language.vocabulary import Vocabulary
 from edge_agent.slm.llama import LlamaConfig
@@ -224,7 +224,7 @@ def reading(score: float, *, right: bool, meant: Sort, risk: Risk = Risk.COMFORT
         text="a",
         expected="b",
         said="c",
-        score=score,
+        evidence=Evidence(score),
         meant=meant,
         got=Sort.PLAN,
         right=right,
@@ -250,10 +250,21 @@ def readings() -> list[Judged]:
 
 
 def test_the_fit_finds_the_odds_that_made_the_readings(readings) -> None:
-    bias, weight = fit([one.score for one in readings], [one.right for one in readings])
-    assert bias == pytest.approx(3.0, abs=0.3)
+    rng = np.random.default_rng(4)
+    margins = rng.uniform(0.0, 8.0, len(readings))
+    evidence = [
+        Evidence(one.evidence.score, margin) for one, margin in zip(readings, margins, strict=True)
+    ]
+    odds = [3 + one.score / 2 + (one.margin - 4) / 3 for one in evidence]
+    right = [bool(rng.random() < 1 / (1 + np.exp(-one))) for one in odds]
+    bias, weight, margin = fit(evidence, right)
+    assert bias == pytest.approx(3.0 - 4 / 3, abs=0.3)
     assert weight == pytest.approx(0.5, abs=0.06)
-    fitted = Calibration(bias, weight, dict.fromkeys(Risk, 0.5), 0.2)
+    assert margin == pytest.approx(1 / 3, abs=0.06)
+
+
+def test_a_fit_makes_confidences_honest(readings) -> None:
+    fitted = calibrate(readings)
     assert calibration_error(reliability(readings, fitted)) < 0.03
     naive = Calibration(9.0, 1.0, dict.fromkeys(Risk, 0.5), 0.2)
     assert calibration_error(reliability(readings, naive)) > 0.1
@@ -285,12 +296,15 @@ def test_what_cannot_be_told_apart_does_not_stop_everything(readings) -> None:
 
 def test_a_fit_wants_right_and_wrong_readings() -> None:
     with pytest.raises(FactoryError, match="50 readings"):
-        fit([-1.0] * 60, [True] * 60)
+        fit([Evidence(-1.0)] * 60, [True] * 60)
 
 
-def test_confidence_falls_with_the_score() -> None:
-    sure = [confidence(score, CALIBRATION) for score in (0.0, -2.0, -8.0)]
+def test_confidence_falls_with_the_score_and_with_the_margin() -> None:
+    calibration = replace(CALIBRATION, margin=0.5)
+    evidence = [Evidence(0.0), Evidence(-2.0), Evidence(-2.0, 1.0), Evidence(-8.0, -1.0)]
+    sure = [calibration.confidence(one) for one in evidence]
     assert sure == sorted(sure, reverse=True)
+    assert len(set(sure)) == 4
 
 
 def test_wilson_intervals() -> None:

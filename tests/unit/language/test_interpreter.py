@@ -1,5 +1,7 @@
 """From a sentence to its meaning, with a model that says what it is told to."""
 
+import math
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -7,7 +9,13 @@ from hypothesis import strategies as st
 from edge_agent.core.command import Plan, Query, Refusal
 from edge_agent.core.entity import Risk
 from edge_agent.core.registry import Changes, Registry
-from edge_agent.language.interpreter import Calibration, Interpreter, risk_of
+from edge_agent.language.interpreter import (
+    MOST_MARGIN,
+    Calibration,
+    Evidence,
+    Interpreter,
+    risk_of,
+)
 from edge_agent.language.prompt import EXAMPLES, MOST_CHARACTERS, Context
 from edge_agent.language.vocabulary import Vocabulary
 
@@ -125,6 +133,34 @@ def test_best_of_the_finished_paths_is_taken(home, make_model):
     interpreter = Interpreter(Beam(), EXAMPLES, CALIBRATION)
     reading = interpreter.read("lamp", Vocabulary(home), None, lambda: False)
     assert reading.said == "turn on desk lamp"
+
+
+def test_paths_that_come_down_to_the_same_are_counted_together(home, make_model):
+    answers = {"lock front door": 0.5, "lock front door lock": 0.25, "lock back door": 0.125}
+
+    class Beam(make_model):
+        def decode(self, prompt, start, **rest):
+            paths = []
+            for answer, share in answers.items():
+                self.answers, self.logprob = (
+                    {"lock the front or back door": answer},
+                    math.log(share),
+                )
+                paths.extend(super().decode(prompt, start, **rest))
+            return paths
+
+    interpreter = Interpreter(Beam(), EXAMPLES, CALIBRATION)
+    sentence = interpreter.prepare("lock the front or back door", Vocabulary(home), None)
+    found = interpreter.evidence(sentence, interpreter.decode(sentence))
+    assert found.score == pytest.approx(math.log(0.75))
+    assert found.margin == pytest.approx(math.log(0.75 / 0.125))
+
+
+def test_what_has_no_rival_has_the_largest_margin(home, make_model):
+    interpreter = Interpreter(make_model({"lamp": "turn on sofa lamp"}), EXAMPLES, CALIBRATION)
+    sentence = interpreter.prepare("lamp", Vocabulary(home), None)
+    found = interpreter.evidence(sentence, interpreter.decode(sentence))
+    assert found == Evidence(0.0, MOST_MARGIN)
 
 
 def test_sentence_that_is_too_long_never_reaches_the_model(home, make_model):
