@@ -9,12 +9,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_agent.app import App, broker_settings, chosen_model, model_loader
+from edge_agent.app import App
 from edge_agent.config import Config, ModelConfig, load_config
 from edge_agent.core.registry import Registry
 from edge_agent.errors import EdgeAgentError, ModelError, VoiceError
 from edge_agent.models import ModelSpec, find_model
 from edge_agent.mqtt.requester import Requester
+from edge_agent.parts import broker_settings, chosen_model, model_loader
 
 _MEGABYTE = 1 << 20
 

@@ -266,8 +266,8 @@ def _bench(options: argparse.Namespace) -> int:
 def _warm(options: argparse.Namespace) -> int:
     import time  # noqa: PLC0415
 
-    from edge_agent.app import model_loader  # noqa: PLC0415
     from edge_agent.config import load_config  # noqa: PLC0415
+    from edge_agent.parts import model_loader  # noqa: PLC0415
 
     config = load_config(options.config, options.set)
     started = time.monotonic()

@@ -15,7 +15,6 @@ from types import MappingProxyType
 
 import msgspec
 
-from edge_agent.app import configured_registry, vehicle
 from edge_agent.config import Config, load_config
 from edge_agent.core.entity import Area, Capability, Choice, Domain, Entity, Kind, Range, Reading
 from edge_agent.core.entity import Text as FreeText
@@ -26,6 +25,7 @@ from edge_agent.factory.examples.data import Line, lines
 from edge_agent.factory.sentences.bank import BANK, Split
 from edge_agent.factory.sentences.cases import OWN, load_source
 from edge_agent.factory.worlds import Archetypes
+from edge_agent.parts import configured_registry, vehicle
 
 OWN_SHARE = 0.3
 """Of all cases, where a config lists devices."""

@@ -4,13 +4,13 @@ import json
 
 import pytest
 
-from edge_agent.app import configured_registry, vehicle
 from edge_agent.config import load_config
 from edge_agent.config_files import find_config
 from edge_agent.core.names import fold
 from edge_agent.core.registry import Registry
 from edge_agent.devices.homeassistant import HomeAssistant
 from edge_agent.language.vocabulary import Vocabulary
+from edge_agent.parts import configured_registry, vehicle
 from edge_agent.sim.home import load_home
 
 

@@ -27,6 +27,7 @@ ALLOWED = {
     "config": {"config_errors", "config_files", "config_voice", "devices", "core", "errors"},
     "hearing": {"config", "service", "voice", "core", "errors"},
 }
+ALLOWED["parts"] = {*ALLOWED} - {"hearing"}
 ALLOWED["app"] = {*ALLOWED, "app"}
 ALLOWED["background"] = {*ALLOWED["app"], "background"}
 ALLOWED["check"] = ALLOWED["demo"] = {*ALLOWED["background"], "check", "hearing"}

@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from edge_agent.app import configured_registry, model_loader, vehicle
 from edge_agent.config import Config, load_config
 from edge_agent.config_files import find_config
 from edge_agent.core.entity import Area
@@ -20,6 +19,7 @@ from edge_agent.devices.homeassistant import HomeAssistant
 from edge_agent.hearing import is_closed
 from edge_agent.language.interpreter import Interpreter, Reading
 from edge_agent.language.vocabulary import Vocabulary
+from edge_agent.parts import configured_registry, model_loader, vehicle
 from edge_agent.sim.home import load_home
 from edge_agent.voice import recogniser
 from edge_agent.voice.bias import bias_of

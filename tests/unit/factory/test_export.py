@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_agent.app import model_loader
 from edge_agent.config import Config, ModelConfig
 from edge_agent.core.entity import Risk
 from edge_agent.core.registry import Registry
@@ -21,6 +20,7 @@ from edge_agent.language.interpreter import Calibration
 from edge_agent.language.prompt import CANDIDATES
 from edge_agent.language.vocabulary import Vocabulary
 from edge_agent.models import SUMS, calibration_json, find_model, read_usage
+from edge_agent.parts import model_loader
 from edge_agent.slm.gguf import GgmlType, open_gguf
 from edge_agent.slm.llama import LlamaConfig, float_rows
 from edge_agent.slm.model import Model, load_model
