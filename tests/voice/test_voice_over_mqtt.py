@@ -1,0 +1,232 @@
+"""The voice of a running daemon, handled over a real broker; its microphone hears real speech."""
+
+import io
+import sys
+import threading
+import time
+import wave
+from collections.abc import Iterator
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+from fake_portaudio import FakeDevice, FakePortAudio
+from spoken import say
+from support import Rig, pick, wait_for
+
+from edge_agent.core.entity import Origin
+from edge_agent.service.request import Request
+from edge_agent.voice.ports import RATE, Samples
+from edge_agent.voice.weights import WHISPER
+
+pytestmark = pytest.mark.skipif(
+    find_spec("ctranslate2") is None or find_spec(WHISPER.module) is None,
+    reason="the extra [voice] is not installed",
+)
+
+BLOCK = 512
+ON = "turn on the kitchen light"
+
+
+class Room:
+    """A microphone that hears silence, as fast as time goes, and what is said; and a speaker."""
+
+    def __init__(self) -> None:
+        self.microphone = FakeDevice("desk microphone", inputs=1)
+        self.speaker = FakeDevice("desk speaker", outputs=1)
+        self.portaudio = FakePortAudio(self.microphone, self.speaker)
+        self._waiting: list[Samples] = []
+        self._ends = threading.Event()
+        self._sounds = threading.Thread(target=self._run, daemon=True)
+        self._sounds.start()
+
+    def hear(self, samples: Samples) -> None:
+        """Let it be heard from now on; back when it is over."""
+        self._waiting = [samples[at : at + BLOCK] for at in range(0, len(samples), BLOCK)]
+        wait_for(lambda: not self._waiting, 10.0, "the end of the sentence")
+
+    @property
+    def spoken(self) -> list[float]:
+        """The seconds of each sound that was played to its end."""
+        played = [stream for stream in self.speaker.streams if stream.closed]
+        return [len(stream.sound) / stream.samplerate for stream in played]
+
+    def close(self) -> None:
+        self._ends.set()
+        self._sounds.join(5)
+
+    def _run(self) -> None:
+        while not self._ends.wait(BLOCK / RATE):
+            block = self._waiting[0] if self._waiting else np.zeros(BLOCK, np.int16)
+            for stream in list(self.microphone.streams):
+                if stream.active:
+                    assert (stream.samplerate, stream.channels) == (RATE, 1)
+                    stream.hear(block)
+            self._waiting = self._waiting[1:]
+
+
+@pytest.fixture
+def room(monkeypatch) -> Iterator[Room]:
+    room = Room()
+    monkeypatch.setitem(sys.modules, "sounddevice", room.portaudio)
+    yield room
+    room.close()
+
+
+@pytest.fixture
+def hall(room, start_mosquitto, tmp_path):
+    """Return a function that starts a daemon with a voice, and is back when it listens."""
+    rigs: list[Rig] = []
+
+    def start(*settings: str, mode: str = "push-to-talk", ready: bool = True) -> Rig:
+        config = tmp_path / "hall.yaml"
+        config.write_text(f"extends: smart-home-hub.yaml\nvoice: {{enabled: true, mode: {mode}}}\n")
+        rig = Rig(
+            start_mosquitto(extra=["set_tcp_nodelay true"]).url,
+            pick("kitchen_light", "zigbee_bridge"),
+            settings,
+            config=config,
+        )
+        rigs.append(rig.__enter__())
+        if ready:
+            wait_for(lambda: time.sleep(0.1) or rig.control("voice")["status"] == "ok", 30.0)
+        return rig
+
+    yield start
+    for rig in rigs:
+        rig.__exit__()
+
+
+def state(rig: Rig) -> str:
+    return rig.control("voice")["voice"]["state"]
+
+
+def wait_for_state(rig: Rig, wanted: str) -> None:
+    wait_for(lambda: time.sleep(0.05) or state(rig) == wanted, 10.0, wanted)
+
+
+def answers_to_voice(rig: Rig) -> list[dict]:
+    """What was published as the answer to something that was heard."""
+    heard = (message.body for message in rig.tap.on(rig.topic("response")))
+    return [body for body in heard if body["conversation_id"] == "voice"]
+
+
+def answer_to_voice(rig: Rig) -> dict:
+    assert rig.tap.wait(lambda: answers_to_voice(rig), 20.0), "nothing was understood"
+    return answers_to_voice(rig)[0]
+
+
+def later(rig: Rig, text: str) -> None:
+    """Put something off as the voice does."""
+    request = Request("r1", text, Origin.VOICE, "voice", time.monotonic())
+    app = rig.agent.app
+    app.loop.call_soon_threadsafe(lambda: app.loop.create_task(app.agent.hear(request)))
+    assert rig.answer("r1")["calls"][0]["outcome"] == "planned"
+
+
+def test_what_is_said_while_the_button_is_held_is_done_and_answered(hall, room):
+    rig = hall()
+    room.hear(say(ON))  # nobody pressed anything
+    assert rig.control("listen", button="down")["text"] == "I am listening."
+    wait_for_state(rig, "listening")
+    room.hear(say(ON))
+    assert state(rig) == "listening"  # the pause at its end did not end it
+    assert rig.control("listen", button="up")["status"] == "ok"
+    answer = answer_to_voice(rig)
+    assert (answer["status"], answer["text"]) == ("ok", "The Kitchen Light is on.")
+    assert len(rig.sent("kitchen_light")) == 1
+    assert len(answers_to_voice(rig)) == 1
+    wait_for(lambda: len(room.spoken) == 2, 10.0, "earcon and answer")
+    assert room.spoken[1] > 0.5
+
+
+def test_a_tap_listens_once_and_the_pause_ends_it(hall, room):
+    rig = hall()
+    rig.control("listen")
+    wait_for_state(rig, "listening")
+    room.hear(say(ON))
+    assert answer_to_voice(rig)["text"] == "The Kitchen Light is on."
+    wait_for_state(rig, "asleep")
+    room.hear(say(ON))
+    assert len(answers_to_voice(rig)) == 1
+
+
+def test_a_muted_microphone_is_told_and_hears_nothing(hall, room):
+    rig = hall(mode="always-listening")
+    assert rig.control("voice", muted=True)["voice"]["muted"] is True
+    answer = rig.control("listen")
+    assert (answer["status"], answer["text"]) == ("error", "The microphone is muted.")
+    room.hear(say(ON))
+    time.sleep(1.0)  # an end of the sentence would have been found by now
+    assert state(rig) == "asleep"
+    assert answers_to_voice(rig) == []
+    rig.control("voice", muted=False)
+    room.hear(say(ON))
+    assert answer_to_voice(rig)["text"] == "The Kitchen Light is on."
+
+
+def test_the_mode_changes_until_the_next_reload(hall):
+    rig = hall()
+    hearing = rig.agent.app.hearing
+    assert not hearing._listener.knows_wake_word
+    assert rig.control("voice", mode="wake-word")["voice"]["mode"] == "wake-word"
+    assert hearing._listener.knows_wake_word
+    assert rig.control("reload")["status"] == "ok"
+    assert rig.control("voice")["voice"]["mode"] == "push-to-talk"
+
+
+def test_a_wake_word_that_cannot_be_loaded_is_told_and_changes_nothing(hall):
+    rig = hall("voice.wake.words=[open_sesame]")
+    answer = rig.control("voice", mode="wake-word")
+    assert answer["status"] == "error"
+    assert "open_sesame" in answer["text"]
+    assert rig.control("voice")["voice"]["mode"] == "push-to-talk"
+    rig.config.write_text("extends: smart-home-hub.yaml\nvoice: {enabled: true}\n")
+    answer = rig.control("reload")
+    assert (answer["status"], "open_sesame" in answer["text"]) == ("error", True)
+
+
+def test_a_voice_that_cannot_start_says_why(hall, tmp_path):
+    rig = hall(f"voice.recogniser.path={tmp_path}", ready=False)
+    wait_for(lambda: "could not start" in rig.control("voice")["text"], 30.0)
+    for operation in ("listen", "voice"):
+        answer = rig.control(operation)
+        assert answer["status"] == "error"
+        assert str(tmp_path) in answer["text"]
+
+
+def test_what_was_put_off_by_voice_alone_is_told_by_voice(hall, room):
+    rig = hall("voice.speech.publish=true")
+    answer = rig.ask("turn on kitchen light in 1 second")
+    assert rig.answer(f"{answer['id']}.1")["status"] == "ok"
+    later(rig, "turn on kitchen light in 1 second")
+    assert rig.answer("r1.1")["text"] == "The Kitchen Light is on."
+    wait_for(lambda: room.spoken, 10.0, "the report")
+    wait_for_state(rig, "asleep")
+    assert len(room.spoken) == len(rig.tap.on(rig.topic("speech"))) == 1
+
+
+def test_a_device_without_a_speaker_gives_its_answers_to_another(hall, room):
+    rig = hall("voice.speech.publish=true", "voice.speaker=none", mode="always-listening")
+    later(rig, "turn on kitchen light in 1 second")
+    assert rig.tap.wait(lambda: rig.tap.on(rig.topic("speech")), 10.0)
+    assert state(rig) == "speaking"  # for as long as the other one is to be heard
+    (message,) = rig.tap.on(rig.topic("speech"))
+    with wave.open(io.BytesIO(message.payload)) as sound:
+        about = sound.getframerate(), sound.getnchannels(), sound.getsampwidth()
+        seconds = sound.getnframes() / RATE
+    assert about == (RATE, 1, 2)
+    assert 0.5 < seconds < 10.0
+    wait_for_state(rig, "asleep")
+    assert time.monotonic() - message.time > seconds
+    assert not message.retain
+    assert room.speaker.streams == []
+
+
+def test_a_device_without_any_speaker_answers_by_message_alone(hall, room):
+    rig = hall("voice.speaker=none")
+    later(rig, "turn on kitchen light in 1 second")
+    assert rig.answer("r1.1")["text"] == "The Kitchen Light is on."
+    assert room.speaker.streams == []
+    assert rig.tap.on(rig.topic("speech")) == []
+    assert state(rig) == "asleep"
