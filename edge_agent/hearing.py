@@ -285,7 +285,8 @@ class Hearing:
         if self._listener is not None:
             return self._listener
         problem = self._problems.get("setup")
-        raise VoiceError(f"the voice could not start: {problem}" if problem else "it still loads")
+        why = f"could not start: {problem}" if problem else "is still loading"
+        raise VoiceError(f"the voice {why}")
 
     def _run(self, mind: Mind, begun: Callable[[], object]) -> None:
         try:

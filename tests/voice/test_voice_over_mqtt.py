@@ -17,6 +17,7 @@ from support import Rig, pick, wait_for
 from edge_agent.core.entity import Origin
 from edge_agent.service.request import Request
 from edge_agent.voice.ports import RATE, Samples
+from edge_agent.voice.vad import make_vad
 from edge_agent.voice.weights import WHISPER
 
 pytestmark = pytest.mark.skipif(
@@ -204,6 +205,17 @@ def test_what_was_put_off_by_voice_alone_is_told_by_voice(hall, room):
     wait_for(lambda: room.spoken, 10.0, "the report")
     wait_for_state(rig, "asleep")
     assert len(room.spoken) == len(rig.tap.on(rig.topic("speech"))) == 1
+
+
+def test_what_falls_due_while_the_voice_loads_is_told_once_it_is_there(hall, room, monkeypatch):
+    loads = threading.Event()
+    monkeypatch.setattr("edge_agent.hearing.make_vad", lambda: loads.wait(30) and make_vad())
+    rig = hall(ready=False)
+    assert rig.control("listen")["text"] == "The voice is still loading."
+    later(rig, "turn on kitchen light in 1 second")
+    assert rig.answer("r1.1")["status"] == "ok"
+    loads.set()
+    wait_for(lambda: room.spoken, 20.0, "the report")
 
 
 def test_a_device_without_a_speaker_gives_its_answers_to_another(hall, room):
