@@ -23,7 +23,8 @@ Usage: ./install.sh COMMAND [OPTIONS]
   test [ARGS...]     Run the checks of the source; ARGS go to pytest.
   service [OPTIONS]  Install or upgrade the systemd service.
       --config FILE    use this config; an upgrade without it keeps the one in /etc/edge-agent
-      --voice          listen and speak; an upgrade keeps the choice
+      --voice          listen and speak: brings what that needs and switches it on in the config;
+                       an upgrade keeps the choice
       --tts            speak with the neural voice Piper, for a faster board; includes --voice
       --offline DIR    take Python packages from DIR alone, and no Debian packages
   wheels DIR         Fill DIR for --offline; run it on a machine of the same kind that is online.
@@ -194,6 +195,7 @@ run_tests() {
 # --- service -------------------------------------------------------------------------------------
 
 config='' voice=no tts=no offline='' # the options of `service`
+switch_on='' # the line that --voice or --tts wants in the config
 # Prints the broker that a config file means; a wrong file ends it with a sentence.
 readonly BROKER_URL='
 import sys
@@ -215,6 +217,7 @@ service() {
   require_voice_wheels
   build_release "$PREFIX/releases/$(date +%Y%m%d-%H%M%S)"
   install_config
+  switch_voice_on
   install_models "$release" "$ETC/config.yaml"
   install_broker
   install_unit
@@ -230,8 +233,14 @@ parse_service_options() {
         if [[ $1 == --config ]]; then config=$2; else offline=$2; fi
         shift
         ;;
-      --voice) voice=yes ;;
-      --tts) voice=yes tts=yes ;;
+      --voice)
+        voice=yes
+        switch_on=${switch_on:-'voice: {enabled: true}'}
+        ;;
+      --tts)
+        voice=yes tts=yes
+        switch_on='voice: {enabled: true, speech: {engine: piper}}'
+        ;;
       --uninstall)
         shift
         uninstall "$@"
@@ -303,11 +312,47 @@ previous=''   # the one that runs until then
 old_config='' # what --config replaced
 restarted=no
 
-# Builds a complete installation beside the running one, which stays untouched until the switch.
+# What an installation is made of, as one checksum.
+fingerprint() {
+  {
+    python3 -VV
+    extras_of_service
+    cd -- "$ROOT"
+    find edge_agent firmware_configs install.sh pyproject.toml -type f \
+      ! -path '*/__pycache__/*' -exec sha256sum {} + | LC_ALL=C sort
+  } | sha256sum
+}
+
+# Ends with 1 unless every file that pip installed is as it was.
+readonly IS_WHOLE='
+import base64, hashlib, sys
+from importlib.metadata import distributions
+for file in (file for package in distributions() for file in package.files or ()):
+    if file.hash is None:
+        continue
+    try:
+        with open(file.locate(), "rb") as opened:
+            found = hashlib.file_digest(opened, file.hash.mode).digest()
+    except OSError:
+        sys.exit(1)
+    if base64.urlsafe_b64encode(found).rstrip(b"=").decode() != file.hash.value:
+        sys.exit(1)
+'
+
+# Builds a complete installation beside the running one, which stays untouched until the switch;
+# one that is already there, of the same source and whole, is used again.
 build_release() {
+  local wanted
   release=$1
   previous=$(readlink -e -- "$PREFIX/current" || true)
+  wanted=$(fingerprint)
   trap undo EXIT
+  if [[ -f $previous/.made-of && $(<"$previous/.made-of") == "$wanted" ]] &&
+    "$previous/bin/python" -I -c "$IS_WHOLE"; then
+    release=$previous
+    say "$release is of this version and whole"
+    return
+  fi
   say "building $release"
   mkdir -p "$PREFIX/releases"
   python3 -m venv "$release"
@@ -316,6 +361,7 @@ build_release() {
   rm -rf -- "$release/source"
   mkdir -p "$release/share/edge-agent" # where the package looks for what a config extends
   cp -R -- "$ROOT/firmware_configs" "$release/share/edge-agent"
+  printf '%s\n' "$wanted" >"$release/.made-of"
 }
 
 # Puts back what was there before: runs at any exit before the end.
@@ -326,7 +372,7 @@ undo() {
     return
   fi
   point_current_at "$previous"
-  rm -rf -- "$release"
+  [[ $release == "$previous" ]] || rm -rf -- "$release"
   [[ $restarted == yes ]] || return 0
   say "going back to $previous"
   systemctl restart edge-agent || say "it does not start either: see journalctl -u edge-agent"
@@ -344,16 +390,48 @@ install_config() {
   [[ -n $config || ! -e $file ]] || return 0
   from=$(readlink -f -- "${config:-$shipped/smart-home-hub.yaml}")
   [[ $from != "$file" ]] || return 0
-  if [[ -e $file ]]; then
-    old_config=$file.old
-    cp -p -- "$file" "$old_config"
-  fi
+  keep_old_config
   if [[ $from == "$shipped"/* ]]; then
     printf '# What differs from the shipped file below goes here.\n%s\n' \
       "extends: ${from#"$shipped"/}" >"$file"
   else
     install -m 644 -- "$from" "$file"
   fi
+}
+
+keep_old_config() {
+  [[ -e $ETC/config.yaml && -z $old_config ]] || return 0
+  old_config=$ETC/config.yaml.old
+  cp -p -- "$ETC/config.yaml" "$old_config"
+}
+
+# Prints what a config says about its voice: whether it is on, and the engine that speaks.
+readonly VOICE_OF='
+import sys
+from pathlib import Path
+from edge_agent.config import load_config
+from edge_agent.errors import EdgeAgentError
+try:
+    voice = load_config(Path(sys.argv[1])).voice
+    print("on" if voice.enabled else "off", voice.speech.engine)
+except EdgeAgentError as error:
+    print(f"install.sh: {error}", file=sys.stderr)
+    sys.exit(2)
+'
+
+# Who asks for a voice wants to be heard. A config with a section of its own keeps that, and its
+# owner is told what is missing there.
+switch_voice_on() {
+  [[ -n $switch_on ]] || return 0
+  local file=$ETC/config.yaml found
+  if ! grep -q '^voice:' "$file"; then
+    [[ -z $previous ]] || keep_old_config
+    printf '\n%s\n' "$switch_on" >>"$file"
+  fi
+  found=$("$release/bin/python" -I -c "$VOICE_OF" "$file") || exit 2
+  [[ $found == on* ]] || say "the voice stays off: set voice.enabled to true in $file."
+  [[ $switch_on != *piper* || $found == *piper ]] ||
+    say "Piper is there and does not speak: set voice.speech.engine to piper in $file."
 }
 
 install_unit() {

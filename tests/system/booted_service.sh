@@ -100,9 +100,34 @@ upgrade_keeps_the_config() {
     [[ $(tail -n 1 "$tree/etc/edge-agent/config.yaml") == "# mine" ]]
 }
 
-# Wheels are fetched first; then there is no network at all.
+# Nothing has changed, so nothing is built; what was damaged is.
+repeats_quickly_and_mends() {
+  local before damaged seconds=$SECONDS
+  before=$(readlink "$tree/opt/edge-agent/current")
+  inside unshare --net ./install.sh service && is_active || return
+  printf '      again after %s s\n' $((SECONDS - seconds))
+  [[ $(readlink "$tree/opt/edge-agent/current") == "$before" ]] || return
+  damaged=$(find "$tree$before/" -name 'clang*.py' -o -name paho -prune | head -n 1)
+  rm -rf -- "$damaged"
+  inside ./install.sh service && is_active &&
+    [[ $(readlink "$tree/opt/edge-agent/current") != "$before" ]]
+}
+
+# Voice is asked for by name: it is switched on, and costs the daemon nothing where no sound is.
+brings_the_voice() {
+  inside ./install.sh service --voice && is_active || return
+  grep -qx 'voice: {enabled: true}' "$tree/etc/edge-agent/config.yaml" || return
+  printf '      %s\n' "$(property StatusText)"
+  [[ $(property StatusText) == *"no microphone is connected"* ]] &&
+    inside edge-agent say "a small latte please" --wav /root/said.wav &&
+    inside edge-agent listen --wav /root/said.wav \
+      --config /opt/edge-agent/current/share/edge-agent/firmware_configs/coffee-maker.yaml
+}
+
+# Wheels are fetched first; then there is no network at all, and a source that is not yet built.
 installs_offline() {
   inside ./install.sh wheels /root/wheels || return
+  printf '# another version\n' >>"$tree/root/edge-agent/pyproject.toml"
   printf '      %s\n' "$(du -sh "$tree/root/wheels" | cut -f 1) of wheels"
   inside unshare --net ./install.sh service --offline /root/wheels && is_active
 }
@@ -141,7 +166,9 @@ main() {
   verdict "it stops within 2 s while it loads the model" stops_within 2
   inside systemctl start edge-agent
   verdict "an upgrade restarts it and keeps the config" upgrade_keeps_the_config
+  verdict "a second run builds nothing, and what was damaged anew" repeats_quickly_and_mends
   verdict "an upgrade needs no network" installs_offline
+  verdict "it listens and speaks when asked for" brings_the_voice
   verdict "a broken upgrade is undone" broken_upgrade_is_undone
   verdict "uninstall removes all but the config" removes_all_but_the_config
   summary
