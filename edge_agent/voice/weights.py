@@ -4,14 +4,17 @@ The packages are ordinary ones of the registry, pinned by the extra `[voice]`; n
 run time.
 """
 
+import base64
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, distribution
 from importlib.util import find_spec
 from pathlib import Path
 
 from edge_agent.errors import VoiceError
 
-INSTALL = "pip install 'edge-agent[voice]'"
+INSTALL = "run ./install.sh service --voice, or in a checkout: pip install -e '.[voice]'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,29 @@ def locate(weights: Weights, path: Path | None = None) -> Path:
                 f"{weights.title}: {file} is damaged ({found} bytes); {_remedy(weights, path)}"
             )
     return folder
+
+
+def look_whole(weights: Weights) -> None:
+    """Compare a package's model with the checksums that the package was installed with.
+
+    It reads all of it, so it is for those who look for what is wrong, not for every start.
+
+    Raises:
+        VoiceError: A file is missing or not as it was brought.
+    """
+    folder = locate(weights)
+    try:
+        listed = distribution(weights.module).files or ()
+    except PackageNotFoundError:
+        return  # somebody put it there by hand
+    for item in listed:
+        file = folder / item.name
+        if item.name not in weights.files or item.hash is None or file != Path(item.locate()):
+            continue
+        with file.open("rb") as opened:
+            found = hashlib.file_digest(opened, item.hash.mode).digest()
+        if base64.urlsafe_b64encode(found).rstrip(b"=").decode() != item.hash.value:
+            raise VoiceError(f"{weights.title}: {file} is damaged; {_remedy(weights, None)}")
 
 
 def _packaged(weights: Weights) -> Path:

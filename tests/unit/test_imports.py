@@ -30,7 +30,8 @@ ALLOWED = {
 ALLOWED["parts"] = {*ALLOWED} - {"hearing"}
 ALLOWED["app"] = {*ALLOWED, "app"}
 ALLOWED["background"] = {*ALLOWED["app"], "background"}
-ALLOWED["check"] = ALLOWED["demo"] = {*ALLOWED["background"], "check", "hearing"}
+ALLOWED["check"] = ALLOWED["demo"] = {*ALLOWED["background"], "check", "check_voice"}
+ALLOWED["check_voice"] = {*ALLOWED["check"], "hearing", "voice"}
 ALLOWED["listening"] = {*ALLOWED["background"], "hearing"}
 ALLOWED["bench_engine"] = {"bench_engine", "slm", "errors"}
 ALLOWED["bench"] = {*ALLOWED["background"], "bench_engine"}

@@ -1,0 +1,240 @@
+"""What is wrong with the voice on this machine, and what each part of it costs here.
+
+Everything is really used: the microphone is listened to for a moment, and a sentence is spoken
+into the engines, though never into the room.
+"""
+
+import os
+import resource
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from edge_agent.check import Finding
+from edge_agent.config import Config
+from edge_agent.core.registry import Registry
+from edge_agent.errors import VoiceError
+from edge_agent.hearing import Informed, recogniser_of, speech_of, wake_word_of
+from edge_agent.voice.audio import Audio, Direction
+from edge_agent.voice.espeak import EspeakSpeech
+from edge_agent.voice.level import SILENCE, dbfs
+from edge_agent.voice.microphone import Microphone
+from edge_agent.voice.ports import RATE, Samples, Speech
+from edge_agent.voice.vad import SileroVad, make_vad
+from edge_agent.voice.wake import WakeWords
+from edge_agent.voice.weights import MOONSHINE, WHISPER, look_whole
+
+_Engine = TypeVar("_Engine")
+
+_AGAIN = "run ./install.sh service --voice again (--tts for Piper): it brings what is not there"
+_SENTENCE = "Turn on the light in the kitchen."
+_BLOCK = 512
+_LISTENED = 0.5
+"""Seconds for which the microphone is listened to."""
+_MOST_SECONDS = 2.0
+"""A sentence that takes longer to be recognised is said again by whoever waits."""
+_MOST_ASLEEP = 0.25
+"""Of a core, for the wake word: it is paid all day."""
+
+
+class VoiceCheck:
+    """Looks at each part of a voice; the engines stay loaded, so that they can be weighed."""
+
+    def __init__(self, config: Config, registry: Registry) -> None:
+        """Loads nothing yet; `registry` is what the recogniser is told to expect."""
+        self._config = config
+        self._registry = registry
+        self._engines: list[object] = []
+        self._sample = _sample(config)
+
+    def findings(self) -> Iterator[Finding]:
+        """What was looked at, one thing after another."""
+        config = self._config
+        yield from _devices(config)
+        if config.voice.has_speaker and config.voice.speech.engine != "none":
+            yield self._engine("speech", lambda: speech_of(config), self._speech)
+        if config.voice.mode == "wake-word":
+            yield self._engine("wake word", lambda: wake_word_of(config), self._wake_word)
+        yield self._engine("pauses", make_vad, self._vad)
+        yield self._engine(
+            "recogniser", lambda: recogniser_of(config, lambda: self._registry), self._recogniser
+        )
+
+    def _engine(
+        self,
+        subject: str,
+        make: Callable[[], _Engine],
+        tried: Callable[[_Engine], tuple[str, str]],
+    ) -> Finding:
+        try:
+            engine = make()
+            self._engines.append(engine)
+            found, remedy = tried(engine)
+        except VoiceError as error:
+            found, remedy = str(error), _remedy(str(error), subject)
+        return Finding(subject, ok=not remedy, found=found, remedy=remedy)
+
+    def _speech(self, speech: Speech | None) -> tuple[str, str]:
+        assert speech is not None  # noqa: S101 - asked only where there is one
+        return f"{speech.name}; {_spent(lambda: speech.synthesise(_SENTENCE)).text} to say it", ""
+
+    def _wake_word(self, wake: WakeWords) -> tuple[str, str]:
+        share = self._share(wake.feed)
+        found = f"{' or '.join(wake.names)}; {share:.1%} of a core while asleep"
+        if share <= _MOST_ASLEEP:
+            return found, ""
+        dear = self._config.voice.wake.engine == "open"
+        cheaper = "set voice.wake.engine to micro" if dear else "set voice.mode to push-to-talk"
+        return found, f"it costs too much here: {cheaper}"
+
+    def _vad(self, vad: SileroVad) -> tuple[str, str]:
+        return f"Silero VAD; {self._share(vad.feed):.1%} of a core while somebody speaks", ""
+
+    def _recogniser(self, recogniser: Informed) -> tuple[str, str]:
+        wanted = self._config.voice.recogniser
+        if wanted.path is None:
+            look_whole(WHISPER if recogniser.name.startswith(WHISPER.title) else MOONSHINE)
+        if self._sample is None:
+            return f"{recogniser.name}; it was not tried, since nothing can speak to it here", ""
+        sample = self._sample
+        recogniser.transcribe(sample)  # the first sentence also makes what all of them need
+        cost = _spent(lambda: recogniser.transcribe(sample))
+        found = f"{recogniser.name}; {cost.text} for a sentence of {len(sample) / RATE:.1f} s"
+        # Not as the clock went: what else is at work here just now may be none of its fault.
+        slow = cost.cpu / max(1, wanted.threads) > _MOST_SECONDS
+        return found, _quicker(self._config) if slow else ""
+
+    def _share(self, feed: Callable[[Samples], object]) -> float:
+        """What listening takes of a core."""
+        if self._sample is None:
+            return 0.0
+        sample = self._sample
+        blocks = [sample[at : at + _BLOCK] for at in range(0, len(sample), _BLOCK)]
+        times = max(1, 10 * RATE // len(sample))
+
+        def listen() -> None:
+            for _ in range(times):
+                for block in blocks:
+                    feed(block)
+
+        return _spent(listen).cpu / (times * len(sample) / RATE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Cost:
+    """What some work took, in seconds."""
+
+    cpu: float
+    wall: float
+
+    @property
+    def text(self) -> str:
+        return f"{self.wall:.2f} s ({self.cpu:.2f} s of CPU)"
+
+
+def _spent(work: Callable[[], object]) -> _Cost:
+    began, cpu = time.monotonic(), _cpu()
+    work()
+    return _Cost(_cpu() - cpu, time.monotonic() - began)
+
+
+def _cpu() -> float:
+    """Seconds of processor time of this process and of those that it waited for."""
+    waited_for = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + waited_for.ru_utime + waited_for.ru_stime
+
+
+def _sample(config: Config) -> Samples | None:
+    """A sentence as sound, from what speaks here or else espeak-ng."""
+    engines: tuple[Callable[[], Speech | None], ...] = (lambda: speech_of(config), EspeakSpeech)
+    for make in engines:
+        try:
+            speech = make()
+            samples = None if speech is None else speech.synthesise(_SENTENCE)
+        except VoiceError:
+            continue
+        if samples is not None:
+            return samples
+    return None
+
+
+def _remedy(problem: str, subject: str) -> str:
+    """A wrong setting is mended in the config, all else by the installer."""
+    section = {"wake word": "wake", "pauses": "recogniser"}.get(subject, subject)
+    settings = ("there is no wake word", "no wake word is", "not made for", "legal:", "threshold")
+    named = any(text in problem for text in settings) or "leave the path out" in problem
+    return f"mend voice.{section} in the config" if named else _AGAIN
+
+
+def _quicker(config: Config) -> str:
+    """What makes recognition take less time on this machine."""
+    wanted, cores = config.voice.recogniser, len(os.sched_getaffinity(0))
+    most = min(cores, config.board.threads or cores)
+    if wanted.threads < most:
+        return f"too slow to be talked to: set voice.recogniser.threads to {most}"
+    if wanted.beam != 1:
+        return "too slow to be talked to: set voice.recogniser.beam to 1"
+    if wanted.engine != "whisper":
+        return "too slow to be talked to: set voice.recogniser.engine to whisper"
+    return "this board is too slow to be talked to: switch voice.enabled off"
+
+
+# --- sound devices -------------------------------------------------------------------------------
+
+
+def _devices(config: Config) -> Iterator[Finding]:
+    try:
+        audio = Audio.system()
+    except VoiceError as error:
+        yield Finding("audio", ok=False, found=str(error), remedy=_AGAIN)
+        return
+    yield _microphone(audio, config.voice.microphone)
+    if not config.voice.has_speaker:
+        yield Finding("speaker", ok=True, found="there is none (voice.speaker)")
+        return
+    try:
+        found, remedy = audio.find(config.voice.speaker, Direction.OUTPUT).name, ""
+    except VoiceError as error:
+        found = str(error)
+        remedy = f"{_right_device(audio, Direction.OUTPUT)}; none where there is no speaker"
+    yield Finding("speaker", ok=not remedy, found=found, remedy=remedy)
+
+
+def _microphone(audio: Audio, wanted: str | int | None) -> Finding:
+    microphone = Microphone(audio, wanted)
+    loudest, heard = SILENCE, 0
+    try:
+        microphone.open()
+        while heard < _LISTENED * RATE and (block := microphone.read()) is not None:
+            heard += len(block)
+            loudest = max(loudest, dbfs(block))
+    except VoiceError as error:
+        remedy = _right_device(audio, Direction.INPUT)
+        if "cannot be opened" in str(error):
+            remedy = "end the program that uses it: it may be the daemon, systemctl stop edge-agent"
+        return Finding("microphone", ok=False, found=str(error), remedy=remedy)
+    finally:
+        microphone.close()
+    if loudest > SILENCE:
+        return Finding("microphone", ok=True, found=f"{microphone.name}; {loudest:.0f} dB")
+    return Finding(
+        "microphone",
+        ok=False,
+        found=f"{microphone.name} gives nothing but silence",
+        remedy="switch it on or turn it up, e.g. with alsamixer; or set voice.microphone",
+    )
+
+
+def _right_device(audio: Audio, direction: Direction) -> str:
+    setting = f"voice.{direction.noun}"
+    try:
+        if audio.devices(direction):
+            return f"set {setting} to a part of one of these names"
+    except VoiceError:
+        pass  # then there are none either
+    # What another program holds, or this user may not open, is not listed.
+    return (
+        f"plug one in, end the program that holds it (the daemon?), or add this user to the group"
+        f" audio; then, where there are several, set {setting}"
+    )
