@@ -1,6 +1,7 @@
 """What the programs that measure the voice share: what was heard, kept; what it means; tables."""
 
 import argparse
+import asyncio
 import hashlib
 import json
 import os
@@ -12,14 +13,19 @@ from typing import Any, Self
 
 from edge_agent.config import Config, load_config
 from edge_agent.config_files import find_config
-from edge_agent.core.entity import Area
+from edge_agent.core.entity import Origin
 from edge_agent.core.registry import Registry
 from edge_agent.devices.appliance import Appliance
 from edge_agent.devices.homeassistant import HomeAssistant
 from edge_agent.hearing import is_closed
-from edge_agent.language.interpreter import Interpreter, Reading
+from edge_agent.language.dialogue import Dialogue
+from edge_agent.language.interpreter import Reading
 from edge_agent.language.vocabulary import Vocabulary
 from edge_agent.parts import configured_registry, model_loader, vehicle
+from edge_agent.service.notify import Watchdog
+from edge_agent.service.reader import Reader
+from edge_agent.service.request import Request
+from edge_agent.service.worker import Worker
 from edge_agent.sim.home import load_home
 from edge_agent.voice import recogniser
 from edge_agent.voice.bias import bias_of
@@ -70,17 +76,37 @@ def home_and_car() -> Place:
 
 
 class Mind:
-    """The language model of a place, as the daemon loads it."""
+    """The language model of a place, asked as the daemon asks it about what was heard."""
 
     def __init__(self, place: Place) -> None:
-        loaded = model_loader(place.config)()
-        self.interpreter: Interpreter = loaded.interpreter
-        self.interpreter.warm()
+        self.registry = place.registry
+        self._runner = asyncio.Runner()
+        worker = Worker(model_loader(place.config), Watchdog(60.0, time.monotonic))
+        self._runner.run(worker.start())
+        if worker.model is None:
+            raise SystemExit(worker.problem)
+        self.interpreter = worker.model.interpreter
         self.vocabulary = Vocabulary(place.registry)
-        self.name = f"{loaded.name} {loaded.sha256[:12]}"
+        self.name = f"{worker.model.name} {worker.model.sha256[:12]}"
+        self._reader = Reader(worker, Dialogue(), time.monotonic)
 
-    def read(self, text: str, area: Area | None = None) -> Reading:
-        return self.interpreter.read(text, self.vocabulary, area, lambda: False)
+    def read(self, *readings: str) -> Reading:
+        """What a sentence means, given every way it may have been heard, the best first."""
+        text, *others = readings
+        request = Request(
+            id="",
+            text=text,
+            origin=Origin.VOICE,
+            conversation_id="",
+            received=time.monotonic(),
+            readings=tuple(others),
+        )
+        asked = self._reader.read(request, None, self.registry, None, lambda: False)
+        return self._runner.run(asked)[0]
+
+    def is_clear(self, reading: Reading) -> bool:
+        """Whether it would be acted on, or answered, without a question."""
+        return self._reader._is_clear(reading, self.registry)
 
 
 @dataclass(frozen=True)
@@ -92,6 +118,11 @@ class Recognised:
     """Seconds."""
     seconds: float
     """Of sound."""
+
+    @property
+    def texts(self) -> Sequence[str]:
+        """The readings, the best first."""
+        return [one.text for one in self.readings]
 
     @property
     def text(self) -> str:

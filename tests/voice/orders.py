@@ -5,7 +5,7 @@
 A recording is cut as `edge-agent listen` cuts it, heard with the menu of coffee-maker.yaml and read
 by its language model. Recordings have labels and no transcripts: `heard` are those whose best
 reading has the words of all slots that were ordered and of no others, `slots` those whose plan has
-exactly those values, `certain` those of them that the daemon carries out without asking back.
+exactly those values, `certain` those of them that need no question back.
 """
 
 import json
@@ -21,7 +21,7 @@ from measured import Cache, Ears, Mind, arguments, coffee_maker, share, table
 from spoken import noisy, recordings
 
 from edge_agent.core.command import Plan
-from edge_agent.language.interpreter import Reading, risk_of
+from edge_agent.language.interpreter import Reading
 from edge_agent.voice.ports import Bias, Samples
 from edge_agent.voice.recording import read_wav
 from edge_agent.voice.vad import make_vad, speech_in
@@ -129,7 +129,7 @@ def main() -> None:
             for seed, file in chosen:
                 sound = partial(cut, root / "coffee" / file, tally.snr, seed)
                 heard = ears.hear(f"{file} {tally.snr:g} {seed}", sound)
-                add(tally, mind, place.registry, menu, labels[file]["slots"], heard, file)
+                add(tally, mind, menu, labels[file]["slots"], heard, file)
             print(f"{tally.engine} {tally.snr:g} dB: {tally.slots}/{tally.orders}", file=sys.stderr)
     if options.json:
         print(json.dumps([tally.as_dict() for tally in tallies], indent=1))
@@ -143,9 +143,9 @@ def main() -> None:
     print(table(_HEAD, [tally.row() for tally in tallies]))
 
 
-def add(tally, mind, registry, menu, ordered, heard, file) -> None:
+def add(tally, mind, menu, ordered, heard, file) -> None:
     """Count one order."""
-    reading = mind.read(heard.text) if heard.text else None
+    reading = mind.read(*heard.texts) if heard.texts else None
     right = reading is not None and sorted(slots_of(reading)) == sorted(ordered.items())
     well_heard = menu.find(heard.text) == ordered
     tally.orders += 1
@@ -153,9 +153,7 @@ def add(tally, mind, registry, menu, ordered, heard, file) -> None:
     tally.slots += right
     tally.cpu.append(heard.cpu)
     tally.seconds += heard.seconds
-    if right and reading.unheeded is None:
-        needed = mind.interpreter.calibration.act[risk_of(reading.meaning, registry)]
-        tally.certain += reading.confidence >= needed
+    tally.certain += right and mind.is_clear(reading)
     if not right:
         failure = {
             "file": file,

@@ -32,9 +32,9 @@ class Sentence:
     text: str
     meant: Meaning
 
-    def is_read(self, mind: Mind, text: str) -> bool:
-        """Whether a text means this."""
-        return bool(text) and _gist(mind.read(text).meaning) == _gist(self.meant)
+    def is_read(self, mind: Mind, *readings: str) -> bool:
+        """Whether what was heard means this."""
+        return bool(readings) and _gist(mind.read(*readings).meaning) == _gist(self.meant)
 
 
 @dataclass
@@ -95,7 +95,7 @@ def main() -> None:
                 for one in read:
                     tally = tallies[engine, one.place, voice]
                     heard = ears.hear(f"{voice}: {one.text}", partial(say, one.text, voice))
-                    same = one.is_read(mind, heard.text)
+                    same = one.is_read(mind, *heard.texts)
                     tally.spoken += 1
                     tally.heard += heard.text == one.text
                     tally.meant += same

@@ -88,16 +88,36 @@ def noisy(sound: Samples, snr: float, seed: int, *, clip: Samples | None = None)
     return np.clip(sound + part * ratio * 10 ** (-snr / 20), -32768, 32767).astype(np.int16)
 
 
-def noise(seconds: float, loudness: int) -> Samples:
-    random = np.random.default_rng(seed=7)
-    return (random.standard_normal(int(seconds * RATE)) * loudness).astype(np.int16)
+def noise(seconds: float, loudness: int, *, steep: float = 0.0, seed: int = 7) -> Samples:
+    """Noise of an even loudness (RMS).
+
+    Args:
+        seconds: Its length.
+        loudness: Of 32,767.
+        steep: How its energy falls with the frequency: 0 is white, 1 pink, 2 a rumble.
+        seed: Of the noise.
+    """
+    white = np.random.default_rng(seed).standard_normal(int(seconds * RATE))
+    spectrum = np.fft.rfft(white)
+    spectrum /= np.maximum(1, np.arange(len(spectrum))) ** (steep / 2)
+    sound = np.fft.irfft(spectrum, len(white))
+    return np.clip(sound / sound.std() * loudness, -32768, 32767).astype(np.int16)
 
 
-def music() -> Samples:
-    """A tune of eight tones with overtones, 4 s."""
+def music(seed: int = 0) -> Samples:
+    """A tune of eight tones with overtones, 4 s; from seed 1 on with chords, a bass and drums."""
+    random = np.random.default_rng(seed)
     at = np.arange(RATE // 2) / RATE
-    tune = [
-        sum(np.sin(2 * np.pi * tone * k * at) / k for k in (1, 2, 3)) * np.exp(-2 * at)
-        for tone in (262, 330, 392, 523, 440, 349, 294, 392)
-    ]
-    return (np.concatenate(tune) * 5000).astype(np.int16)
+    scale = (262, 294, 330, 349, 392, 440, 494, 523)
+    tones = random.choice(scale, 8) if seed else (262, 330, 392, 523, 440, 349, 294, 392)
+    bars = []
+    for tone in tones:
+        wave = sum(np.sin(2 * np.pi * tone * k * at) / k for k in (1, 2, 3))
+        if seed:
+            chord = (tone / 2, tone * 0.6, tone * 0.75, tone / 4)
+            wave = wave + sum(np.sin(2 * np.pi * one * at) for one in chord)
+            hiss = random.standard_normal(len(at)) * np.exp(-40 * (at % 0.25))
+            wave = wave + hiss + 3 * np.sin(2 * np.pi * 60 * at) * np.exp(-20 * at)
+        bars.append(wave * np.exp(-2 * at))
+    tune = np.concatenate(bars)
+    return (tune / np.abs(tune).max() * 9000).astype(np.int16)
