@@ -424,9 +424,10 @@ except EdgeAgentError as error:
 switch_voice_on() {
   [[ -n $switch_on ]] || return 0
   local file=$ETC/config.yaml found
-  if ! grep -q '^voice:' "$file"; then
+  if ! grep '^voice:' "$file" | grep -qvx 'voice: {enabled: true}'; then # no section but our line
     [[ -z $previous ]] || keep_old_config
-    printf '\n%s\n' "$switch_on" >>"$file"
+    sed -i -e '/^voice: {enabled: true}$/d' -e '$a\' "$file" # and the last line gets its end
+    printf '%s\n' "$switch_on" >>"$file"
   fi
   found=$("$release/bin/python" -I -c "$VOICE_OF" "$file") || exit 2
   [[ $found == on* ]] || say "the voice stays off: set voice.enabled to true in $file."
