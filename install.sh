@@ -426,8 +426,8 @@ switch_voice_on() {
   local file=$ETC/config.yaml found
   if ! grep '^voice:' "$file" | grep -qvx 'voice: {enabled: true}'; then # no section but our line
     [[ -z $previous ]] || keep_old_config
-    sed -i -e '/^voice: {enabled: true}$/d' -e '$a\' "$file" # and the last line gets its end
-    printf '%s\n' "$switch_on" >>"$file"
+    sed -i '/^voice: {enabled: true}$/d' "$file"
+    printf '\n%s\n' "$switch_on" >>"$file" # its last line may lack an end
   fi
   found=$("$release/bin/python" -I -c "$VOICE_OF" "$file") || exit 2
   [[ $found == on* ]] || say "the voice stays off: set voice.enabled to true in $file."
