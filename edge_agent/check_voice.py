@@ -15,7 +15,7 @@ from edge_agent.check import Finding
 from edge_agent.config import Config
 from edge_agent.core.registry import Registry
 from edge_agent.errors import VoiceError
-from edge_agent.hearing import Informed, recogniser_of, speech_of, wake_word_of
+from edge_agent.hearing import Informed, is_closed, recogniser_of, speech_of, wake_word_of
 from edge_agent.voice.audio import Audio, Direction
 from edge_agent.voice.espeak import EspeakSpeech
 from edge_agent.voice.level import SILENCE, dbfs
@@ -28,6 +28,16 @@ from edge_agent.voice.weights import MOONSHINE, WHISPER, look_whole
 _Engine = TypeVar("_Engine")
 
 _AGAIN = "run ./install.sh service --voice again (--tts for Piper): it brings what is not there"
+_INSTALLED = (
+    "is not installed",
+    "package",
+    "does not run here",
+    "install it anew",
+    "there is no voice",
+)
+"""What is said where it is not the config that is wrong."""
+_UNTRIED = "it was not tried"
+"""Where nothing can speak to an engine."""
 _SENTENCE = "Turn on the light in the kitchen."
 _BLOCK = 512
 _LISTENED = 0.5
@@ -57,9 +67,7 @@ class VoiceCheck:
         if config.voice.mode == "wake-word":
             yield self._engine("wake word", lambda: wake_word_of(config), self._wake_word)
         yield self._engine("pauses", make_vad, self._vad)
-        yield self._engine(
-            "recogniser", lambda: recogniser_of(config, lambda: self._registry), self._recogniser
-        )
+        yield self._engine("recogniser", self._whole_recogniser, self._recogniser)
 
     def _engine(
         self,
@@ -75,13 +83,23 @@ class VoiceCheck:
             found, remedy = str(error), _remedy(str(error), subject)
         return Finding(subject, ok=not remedy, found=found, remedy=remedy)
 
+    def _whole_recogniser(self) -> Informed:
+        wanted = self._config.voice.recogniser
+        if wanted.path is None:
+            closed = is_closed(self._config) and wanted.engine == "auto"
+            look_whole(MOONSHINE if closed or wanted.engine == "moonshine" else WHISPER)
+        return recogniser_of(self._config, lambda: self._registry)
+
     def _speech(self, speech: Speech | None) -> tuple[str, str]:
         assert speech is not None  # noqa: S101 - asked only where there is one
         return f"{speech.name}; {_spent(lambda: speech.synthesise(_SENTENCE)).text} to say it", ""
 
     def _wake_word(self, wake: WakeWords) -> tuple[str, str]:
+        names = " or ".join(wake.names)
         share = self._share(wake.feed)
-        found = f"{' or '.join(wake.names)}; {share:.1%} of a core while asleep"
+        if share is None:
+            return f"{names}; {_UNTRIED}", ""
+        found = f"{names}; {share:.1%} of a core while asleep"
         if share <= _MOST_ASLEEP:
             return found, ""
         dear = self._config.voice.wake.engine == "open"
@@ -89,26 +107,25 @@ class VoiceCheck:
         return found, f"it costs too much here: {cheaper}"
 
     def _vad(self, vad: SileroVad) -> tuple[str, str]:
-        return f"Silero VAD; {self._share(vad.feed):.1%} of a core while somebody speaks", ""
+        share = self._share(vad.feed)
+        cost = _UNTRIED if share is None else f"{share:.1%} of a core while somebody speaks"
+        return f"Silero VAD; {cost}", ""
 
     def _recogniser(self, recogniser: Informed) -> tuple[str, str]:
-        wanted = self._config.voice.recogniser
-        if wanted.path is None:
-            look_whole(WHISPER if recogniser.name.startswith(WHISPER.title) else MOONSHINE)
         if self._sample is None:
-            return f"{recogniser.name}; it was not tried, since nothing can speak to it here", ""
+            return f"{recogniser.name}; {_UNTRIED}", ""
         sample = self._sample
         recogniser.transcribe(sample)  # the first sentence also makes what all of them need
         cost = _spent(lambda: recogniser.transcribe(sample))
         found = f"{recogniser.name}; {cost.text} for a sentence of {len(sample) / RATE:.1f} s"
         # Not as the clock went: what else is at work here just now may be none of its fault.
-        slow = cost.cpu / max(1, wanted.threads) > _MOST_SECONDS
+        slow = cost.cpu / max(1, self._config.voice.recogniser.threads) > _MOST_SECONDS
         return found, _quicker(self._config) if slow else ""
 
-    def _share(self, feed: Callable[[Samples], object]) -> float:
-        """What listening takes of a core."""
+    def _share(self, feed: Callable[[Samples], object]) -> float | None:
+        """What listening takes of a core; None where there is nothing to listen to."""
         if self._sample is None:
-            return 0.0
+            return None
         sample = self._sample
         blocks = [sample[at : at + _BLOCK] for at in range(0, len(sample), _BLOCK)]
         times = max(1, 10 * RATE // len(sample))
@@ -160,11 +177,11 @@ def _sample(config: Config) -> Samples | None:
 
 
 def _remedy(problem: str, subject: str) -> str:
-    """A wrong setting is mended in the config, all else by the installer."""
+    """What is missing or damaged comes from the installer; a wrong setting is mended by hand."""
+    if any(text in problem for text in _INSTALLED):
+        return _AGAIN
     section = {"wake word": "wake", "pauses": "recogniser"}.get(subject, subject)
-    settings = ("there is no wake word", "no wake word is", "not made for", "legal:", "threshold")
-    named = any(text in problem for text in settings) or "leave the path out" in problem
-    return f"mend voice.{section} in the config" if named else _AGAIN
+    return f"mend voice.{section} in the config"
 
 
 def _quicker(config: Config) -> str:

@@ -35,6 +35,11 @@ def settings(path: Path) -> dict[str, list[str]]:
     return found
 
 
+def megabytes(value: list[str]) -> int:
+    (text,) = value
+    return int(text.removesuffix("M"))
+
+
 def exposure(unit: Path) -> float:
     result = run("systemd-analyze", "security", "--offline=true", unit)
     score = re.search(r"exposure level for \S+: ([\d.]+)", result.stdout)
@@ -52,6 +57,13 @@ def test_systemd_finds_nothing_to_say_about_the_voice_drop_in(unit: Path) -> Non
         file.write((ROOT / "systemd" / "voice.conf").read_text())
     result = run("systemd-analyze", "verify", unit)
     assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_voice_has_the_memory_that_it_needs() -> None:
+    plain, voice = settings(UNIT), settings(ROOT / "systemd" / "voice.conf")
+    assert megabytes(voice["MemoryHigh"]) >= 450  # what the daemon may have with a voice
+    assert megabytes(voice["MemoryHigh"]) < megabytes(voice["MemoryMax"])
+    assert megabytes(voice["MemoryMax"]) > megabytes(plain["MemoryMax"])
 
 
 def test_unit_is_exposed_at_most_1_3(unit: Path) -> None:
