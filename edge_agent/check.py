@@ -171,7 +171,7 @@ def _processor(config: Config) -> Iterator[Finding]:
 
 def _voice(config: Config, registry: Registry, kept: list[object]) -> Iterator[Finding]:
     if not config.voice.enabled:
-        yield Finding("voice", ok=True, found="it is off (voice.enabled); text over MQTT works")
+        yield Finding("audio", ok=True, found="voice is off (voice.enabled); text over MQTT works")
         return
     from edge_agent.check_voice import VoiceCheck  # noqa: PLC0415 - only who has a voice
 

@@ -8,14 +8,16 @@ import os
 import resource
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from edge_agent.check import Finding
 from edge_agent.config import Config
 from edge_agent.core.registry import Registry
-from edge_agent.errors import VoiceError
+from edge_agent.errors import EdgeAgentError, VoiceError
 from edge_agent.hearing import Informed, is_closed, recogniser_of, speech_of, wake_word_of
+from edge_agent.mqtt.requester import Requester
+from edge_agent.parts import broker_settings
 from edge_agent.voice.audio import Audio, Direction
 from edge_agent.voice.espeak import EspeakSpeech
 from edge_agent.voice.level import SILENCE, dbfs
@@ -42,6 +44,8 @@ _SENTENCE = "Turn on the light in the kitchen."
 _BLOCK = 512
 _LISTENED = 0.5
 """Seconds for which the microphone is listened to."""
+_MOST_WAIT = 3.0
+"""Seconds for a daemon to say how it is."""
 _MOST_SECONDS = 2.0
 """A sentence that takes longer to be recognised is said again by whoever waits."""
 _MOST_ASLEEP = 0.25
@@ -206,7 +210,12 @@ def _devices(config: Config) -> Iterator[Finding]:
     except VoiceError as error:
         yield Finding("audio", ok=False, found=str(error), remedy=_AGAIN)
         return
-    yield _microphone(audio, config.voice.microphone)
+    microphone = _microphone(audio, config.voice.microphone)
+    # What the daemon holds is closed to everybody else, or is not even listed.
+    if not microphone.ok and (state := _state_of_daemon(config)) is not None:
+        found = f"the daemon that runs has it and is {state}"
+        microphone = Finding("microphone", ok=True, found=found)
+    yield microphone
     if not config.voice.has_speaker:
         yield Finding("speaker", ok=True, found="there is none (voice.speaker)")
         return
@@ -216,6 +225,18 @@ def _devices(config: Config) -> Iterator[Finding]:
         found = str(error)
         remedy = f"{_right_device(audio, Direction.OUTPUT)}; none where there is no speaker"
     yield Finding("speaker", ok=not remedy, found=found, remedy=remedy)
+
+
+def _state_of_daemon(config: Config) -> str | None:
+    """What the voice of a running daemon is doing, if it has a microphone."""
+    settings = replace(broker_settings(config), client_id=f"edge-agent-check-{os.getpid()}")
+    try:
+        with Requester(settings, config.node, timeout=_MOST_WAIT) as daemon:
+            answer = daemon.control("voice")
+    except EdgeAgentError:
+        return None
+    voice = answer.get("voice") or {"problems": [answer["text"]]}
+    return None if voice["problems"] else str(voice["state"])
 
 
 def _microphone(audio: Audio, wanted: str | int | None) -> Finding:
@@ -229,7 +250,7 @@ def _microphone(audio: Audio, wanted: str | int | None) -> Finding:
     except VoiceError as error:
         remedy = _right_device(audio, Direction.INPUT)
         if "cannot be opened" in str(error):
-            remedy = "end the program that uses it: it may be the daemon, systemctl stop edge-agent"
+            remedy = "end the program that uses it"
         return Finding("microphone", ok=False, found=str(error), remedy=remedy)
     finally:
         microphone.close()
@@ -252,6 +273,6 @@ def _right_device(audio: Audio, direction: Direction) -> str:
         pass  # then there are none either
     # What another program holds, or this user may not open, is not listed.
     return (
-        f"plug one in, end the program that holds it (the daemon?), or add this user to the group"
+        f"plug one in, end the program that holds it, or add this user to the group"
         f" audio; then, where there are several, set {setting}"
     )

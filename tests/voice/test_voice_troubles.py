@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 
 import pytest
-from fake_portaudio import FakeDevice
+from fake_portaudio import FakeDevice, FakePortAudio
 from room import Room
 from spoken import say
-from support import Rig, pick, wait_for
+from support import NODE, Rig, pick, wait_for
 
+from edge_agent import check_voice
+from edge_agent.config import load_config
 from edge_agent.voice.weights import WHISPER, locate
 
 pytestmark = pytest.mark.skipif(
@@ -115,6 +117,20 @@ def test_without_a_speaker_it_does_what_it_hears_and_says_what_is_missing(hall, 
     room.portaudio.plug(room.speaker)
     wait_for(lambda: time.sleep(0.5) or (hears(rig, room) and room.spoken), 60.0, "an answer")
     wait_for(lambda: not problems(rig), 10.0, "health")
+
+
+def test_check_knows_the_daemon_that_holds_the_microphone(hall, room, monkeypatch):
+    room.portaudio.plug(room.microphone)
+    rig = hall("voice.speaker=none")
+    wait_for(lambda: room.microphone.streams, 30.0, "the microphone")
+    # What one program holds is not listed for another.
+    monkeypatch.setitem(sys.modules, "sounddevice", FakePortAudio())
+    settings = (f"mqtt.url={rig.url}", f"agent.id={NODE}", "voice.speaker=none")
+    found = next(check_voice._devices(load_config(rig.config, settings)))
+    assert (found.ok, found.found) == (True, "the daemon that runs has it and is asleep")
+    room.portaudio.unplug(room.microphone)
+    wait_for_problem(rig, "is gone")
+    assert not next(check_voice._devices(load_config(rig.config, settings))).ok
 
 
 def test_two_microphones_of_like_names_are_asked_about(hall, room):
