@@ -303,6 +303,11 @@ def _check(config: Config, path: Path) -> None:
     positive("policy.interlock_max_age", config.policy.interlock_max_age)
     positive("board.memory_mb", config.board.memory_mb)
     positive("model.context", config.model.context)
+    positive("voice.patience", config.voice.patience)
+    positive("voice.follow_up", config.voice.follow_up)
+    positive("voice.recogniser.threads", config.voice.recogniser.threads)
+    if config.voice.recogniser.beam is not None:
+        positive("voice.recogniser.beam", config.voice.recogniser.beam)
     if config.board.threads < 0:
         raise ConfigError(f"{path}: board.threads: must be 0 (all cores) or more")
     if any(char in config.node for char in "+#/$\0") or not config.node.isprintable():
