@@ -66,7 +66,8 @@ class VoiceCheck:
         """What was looked at, one thing after another."""
         config = self._config
         yield from _devices(config)
-        if config.voice.has_speaker and config.voice.speech.engine != "none":
+        heard = config.voice.has_speaker or config.voice.speech.publish
+        if heard and config.voice.speech.engine != "none":
             yield self._engine("speech", lambda: speech_of(config), self._speech)
         if config.voice.mode == "wake-word":
             yield self._engine("wake word", lambda: wake_word_of(config), self._wake_word)
@@ -167,8 +168,8 @@ def _cpu() -> float:
 
 
 def _sample(config: Config) -> Samples | None:
-    """A sentence as sound, from what speaks here or else espeak-ng."""
-    engines: tuple[Callable[[], Speech | None], ...] = (lambda: speech_of(config), EspeakSpeech)
+    """A sentence as sound, from espeak-ng, which costs least, or else what speaks here."""
+    engines: tuple[Callable[[], Speech | None], ...] = (EspeakSpeech, lambda: speech_of(config))
     for make in engines:
         try:
             speech = make()
@@ -273,6 +274,6 @@ def _right_device(audio: Audio, direction: Direction) -> str:
         pass  # then there are none either
     # What another program holds, or this user may not open, is not listed.
     return (
-        f"plug one in, end the program that holds it, or add this user to the group"
-        f" audio; then, where there are several, set {setting}"
+        "plug one in, end the program that holds it, or add this user to the group audio;"
+        f" then, where there are several, set {setting}"
     )
