@@ -6,14 +6,14 @@ speaker, in time, or not at all.
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from edge_agent.core.command import Plan
 from edge_agent.core.entity import Origin
 from edge_agent.core.names import fold
 from edge_agent.core.registry import Registry
-from edge_agent.language.interpreter import Before
+from edge_agent.language.interpreter import Before, Reading
 from edge_agent.language.vocabulary import stem
 
 ANSWER_TIME = 30.0
@@ -48,6 +48,8 @@ class Which:
     """The sentence that was ambiguous."""
     options: tuple[str, ...]
     """Entity ids."""
+    reading: Reading
+    """What it was taken to mean."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +160,21 @@ def _area_names(registry: Registry, entity: str) -> Sequence[str]:
 def settles(plan: Plan, question: Left) -> bool:
     """Whether a plan says anything that an order left out."""
     return any(not set(question.slots).isdisjoint(one.target.entities) for one in plan.actions)
+
+
+def all_of(question: Which, registry: Registry) -> Reading | None:
+    """What was asked about, done to all the options; None where one keeps somebody in or out."""
+    plan = question.reading.meaning
+    known = [registry.entities.get(option) for option in question.options]
+    if not isinstance(plan, Plan) or any(one is None or one.security for one in known):
+        return None
+    actions = [
+        replace(action, target=replace(action.target, collective=True))
+        if action.target.entities == question.options
+        else action
+        for action in plan.actions
+    ]
+    return replace(question.reading, meaning=Plan(tuple(actions)))
 
 
 def ambiguous(plan: Plan) -> tuple[str, ...]:

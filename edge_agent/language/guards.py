@@ -22,6 +22,12 @@ _YES = frozenset(
     "yes,yes please,yeah,yep,yup,sure,ok,okay,correct,right,do it,go ahead,please do,confirm,"
     "yes do it,that's right,exactly,of course,affirmative".split(",")
 )
+_ALL = frozenset(
+    "all,all of them,all of those,all of these,all please,all of them please,them all,do them all,"
+    "both,both of them,both please,both of them please,each,each one,each of them,every one,"
+    "every one of them,every single one,everyone,everything,the lot,the whole lot,just all of them,"
+    "yes all of them".split(",")
+)
 _NO = frozenset(
     "no,no thanks,nope,nah,don't,do not,negative,wrong,no don't,neither,none,better not".split(",")
 )
@@ -221,6 +227,11 @@ def yes_or_no(text: str) -> bool | None:
     if bare in _YES:
         return True
     return False if bare in _NO else None
+
+
+def means_all(text: str) -> bool:
+    """Whether a whole sentence answers "which one?" with all of them."""
+    return plain(text).strip(" .!,").replace(",", "") in _ALL
 
 
 def is_question(text: str, *, follows: bool = False) -> bool:

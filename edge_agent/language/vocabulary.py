@@ -396,7 +396,9 @@ class Vocabulary:
     def _kinds(self, area: Area | None, said: set[str]) -> Iterable[Spoken]:
         for kind, entities in self._by_kind.items():
             here = [entity for entity in entities if area and entity.area == area.id]
-            for spoken in _kind_targets("", kind, here or entities, said, decided=bool(here)):
+            for spoken in _kind_targets(
+                "", kind, here or entities, said, decided=bool(here), anywhere=area is None
+            ):
                 # Who asks which windows are open means the house, unless it is asked of here.
                 wide = here and spoken.plural and said.isdisjoint(_HERE_WORDS)
                 ids = tuple(entity.id for entity in entities) if wide else ()
@@ -446,19 +448,36 @@ def _names_of(entity: Entity) -> Iterable[str]:
 
 
 def _kind_targets(
-    prefix: str, kind: Kind, members: Sequence[Entity], said: set[str], *, decided: bool = True
+    prefix: str,
+    kind: Kind,
+    members: Sequence[Entity],
+    said: set[str],
+    *,
+    decided: bool = True,
+    anywhere: bool = False,
 ) -> Iterable[Spoken]:
+    """The targets for things of a kind: one of them, several of them.
+
+    Args:
+        prefix: The place as it is said.
+        kind: Of the things.
+        members: The things.
+        said: Stems of the sentence.
+        decided: Whether the place decides which of them are meant.
+        anywhere: Whether nothing says where the speaker is: "the lights" are all of them then.
+    """
     ids = tuple(entity.id for entity in members)
     # A place decides among several lights, never among several locks.
-    collective = decided and not any(entity.security for entity in members)
+    free = not any(entity.security for entity in members)
     for singular, plural in _nouns(kind, said):
         if prefix and singular.startswith(prefix.strip()):
             continue  # nobody says "the garage garage door"
         phrases = {prefix + singular: False, prefix + plural: True}
         for phrase, is_plural in phrases.items():
+            collective = free and (decided or (is_plural and anywhere))
             target = Target(phrase, ids, collective=collective)
             yield Spoken(target, tuple(phrase.split()), plural=is_plural)
-        if not collective:
+        if not (free and (decided or anywhere)):
             # Questions about several locks are harmless.
             target = Target(prefix + plural, ids, collective=True)
             yield Spoken(target, tuple(plural.split()), question_only=True, plural=True)

@@ -10,11 +10,12 @@ from edge_agent.language.dialogue import (
     Left,
     Question,
     Which,
+    all_of,
     ambiguous,
     answers,
     settles,
 )
-from edge_agent.language.guards import is_question, unheeded
+from edge_agent.language.guards import is_question, means_all, unheeded
 from edge_agent.language.interpreter import Reading, risk_of
 from edge_agent.service.request import Request
 from edge_agent.service.worker import Worker
@@ -49,6 +50,12 @@ class Reader:
         Raises:
             ModelError: There is no model, or the decode was cancelled or failed.
         """
+        if (
+            isinstance(pending, Which)
+            and means_all(request.text)
+            and (reading := all_of(pending, registry)) is not None
+        ):
+            return reading, pending.text
         if isinstance(pending, Which) and answers(request.text, pending, registry):
             text = f"{pending.text}, {request.text}"
             reading = await self._worker.read(

@@ -175,7 +175,7 @@ class Turn:
     ) -> Reply:
         """Act on a plan that is clear and sure enough; ask back otherwise."""
         if options := ambiguous(plan):
-            self._ask(request, Which(request.text, options))
+            self._ask(request, Which(request.text, options, reading))
             return Reply(
                 Status.CLARIFY, which_question(registry, options), reason="ambiguous target"
             )

@@ -1,6 +1,6 @@
 import pytest
 
-from edge_agent.core.command import Action, Plan, Target
+from edge_agent.core.command import Action, Plan, Refusal, Target
 from edge_agent.core.entity import Entity, Kind, Origin
 from edge_agent.core.registry import Changes, Registry
 from edge_agent.language.dialogue import (
@@ -14,10 +14,12 @@ from edge_agent.language.dialogue import (
     answers,
     which_question,
 )
-from edge_agent.language.interpreter import before_of
+from edge_agent.language.interpreter import Reading, before_of
 
 PLAN = Plan((Action(Target("front door", ("lock.front",)), "lock", "unlocked"),))
-WHICH = Which("turn on the ceiling light", ("light.kitchen", "light.bedroom"))
+WHICH = Which(
+    "turn on the ceiling light", ("light.kitchen", "light.bedroom"), Reading(Refusal(), 1.0)
+)
 
 
 @pytest.fixture

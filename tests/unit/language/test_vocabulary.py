@@ -117,6 +117,22 @@ def test_the_light_is_the_one_where_the_speaker_is(home):
     assert not somewhere.collective
 
 
+@pytest.mark.parametrize(
+    ("phrase", "area", "collective"),
+    [
+        ("lights", None, True),  # nobody knows where the speaker is
+        ("light", None, False),
+        ("lights", "Hall", True),
+        ("lights", "Garage", False),  # there is none here: which are meant?
+        ("locks", None, False),
+        ("garage door", None, False),
+    ],
+)
+def test_the_lights_are_all_of_them_where_no_place_is_known(home, phrase, area, collective):
+    found = targets(home, f"turn the {phrase} off", area)[phrase].target
+    assert found.collective is collective
+
+
 def test_several_locks_are_never_one_target_of_a_command(home):
     for area in (None, "hall", "kitchen"):
         for said in ("unlock everything", "unlock all locks", "unlock the doors", "hall locks"):

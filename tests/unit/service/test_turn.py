@@ -287,6 +287,25 @@ def test_namesakes_are_asked_about_and_the_answer_picks(rig):
     assert rig.link.to_devices == [("set/light.kitchen/power", "on")]
 
 
+@pytest.mark.parametrize("answer", ["all of them", "Both, please!"])
+def test_all_of_them_is_an_answer_to_which_one(rig, answer):
+    voice = Voice(rig)
+    assert voice("ceiling light on").status is Status.CLARIFY
+    assert voice(answer).status is Status.OK
+    assert sorted(rig.link.to_devices) == [
+        ("set/light.bedroom/power", "on"),
+        ("set/light.kitchen/power", "on"),
+    ]
+
+
+def test_all_of_them_opens_no_doors(make_rig):
+    rig = make_rig({"unlock the lock": "unlock lock", "all of them": "none"})
+    voice = Voice(rig)
+    assert voice("unlock the lock").status is Status.CLARIFY
+    assert voice("all of them").status is Status.UNSUPPORTED
+    assert rig.link.to_devices == []
+
+
 def test_new_sentence_after_which_one_is_read_for_itself(rig):
     voice = Voice(rig)
     voice("ceiling light on")
