@@ -144,12 +144,16 @@ def _states(query: Query, entities: Sequence[Entity], registry: Registry, state:
     sentences = []
     rooms = {fold(name) for area in registry.areas.values() for name in area.names}
     for entity in entities[:_MOST_SPOKEN]:
-        measured = f"current {query.attribute}"
-        # Of a room, people ask what is measured there, not what its heating is set to.
+        measured = replace(query, attribute=f"current {query.attribute}")
+        # Of a room, people ask what is measured there, not what its heating is set to; of a
+        # thermostat, either may be meant.
         of_room = len(entities) > 1 or query.target.phrase in rooms
-        known_there = of_room and entity.capability(measured) is not None
-        asked = replace(query, attribute=measured) if known_there else query
-        sentences.append(sentence(_state(entity, asked, registry, state)))
+        asked = [query]
+        if of_room and entity.capability(measured.attribute) is not None:
+            asked = [measured]
+        elif query.value is None and state.value(entity.id, measured.attribute) is not None:
+            asked = [measured, query]
+        sentences += [sentence(_state(entity, one, registry, state)) for one in asked]
     if len(entities) > _MOST_SPOKEN:
         sentences.append(f"And {len(entities) - _MOST_SPOKEN} more.")
     return " ".join(sentences) or "I found nothing like that."
@@ -168,7 +172,8 @@ def _state(entity: Entity, query: Query, registry: Registry, state: StateStore) 
     if seen is None or seen.value is None:
         return f"I do not know the {query.attribute} of {name}"
     value = say_number(seen.value, unit_of(capability))
-    known = "was last seen" if seen.stale else "is"
+    is_set = entity.capability(f"current {query.attribute}") is not None
+    known = "was last seen" if seen.stale else "is set to" if is_set else "is"
     if isinstance(query.value, str):
         return _yes_no(name, value, seen, query)
     plain = query.attribute in {"power", "opening", "lock", "state"} or fold(

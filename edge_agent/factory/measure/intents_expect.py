@@ -263,7 +263,7 @@ def _get_temperature(spoken: Spoken) -> Iterator[Meaning]:
     ids = tuple(thing.entity for thing in things)
     if things:
         yield Query(Ask.STATE, Target("", ids), Attribute.CURRENT_TEMPERATURE)
-    if len(ids) > 1:
+        # It is answered with what is measured, too.
         yield Query(Ask.STATE, Target("", ids), Attribute.TEMPERATURE)
 
 

@@ -56,7 +56,16 @@ def ask(state, kind, entities, attribute, value=None):
         (Ask.STATE, ("lamp0",), "power", "on", "Yes, the lamp 0 is on."),
         (Ask.STATE, ("lamp0",), "power", "off", "No, the lamp 0 is on."),
         (Ask.STATE, ("door",), "lock", "locked", "Yes, the front door is locked."),
-        (Ask.STATE, ("heating",), "temperature", None, "The heating temperature is 21 degrees."),
+        (
+            Ask.STATE,
+            ("heating",),
+            "temperature",
+            None,
+            (
+                "The heating current temperature is 19.5 degrees. The heating temperature is set to 21 "
+                "degrees."
+            ),
+        ),
         (Ask.STATE, ("outside",), "temperature", None, "The outdoor temperature is -3 degrees."),
         (
             Ask.STATE,

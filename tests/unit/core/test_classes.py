@@ -151,7 +151,10 @@ def test_room_is_as_warm_as_it_is_measured_there():
     room = Query(Ask.STATE, Target("kitchen", ids), "temperature")
     assert answer(room, home, store) == "The heating current temperature is 18 degrees."
     thing = Query(Ask.STATE, Target("heating", ids), "temperature")
-    assert answer(thing, home, store) == "The heating temperature is 21 degrees."
+    assert answer(thing, home, store) == (
+        "The heating current temperature is 18 degrees. "
+        "The heating temperature is set to 21 degrees."
+    )
 
 
 def test_fridge_does_not_tell_how_warm_the_kitchen_is():
