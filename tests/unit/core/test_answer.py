@@ -62,8 +62,8 @@ def ask(state, kind, entities, attribute, value=None):
             "temperature",
             None,
             (
-                "The heating current temperature is 19.5 degrees. The heating temperature is set to 21 "
-                "degrees."
+                "The heating current temperature is 19.5 degrees. "
+                "The heating temperature is set to 21 degrees."
             ),
         ),
         (Ask.STATE, ("outside",), "temperature", None, "The outdoor temperature is -3 degrees."),
