@@ -5,6 +5,7 @@ Knows no registry and no wake word; `onnxruntime` is imported by the one who mak
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from edge_agent.voice.pieces import sentencepieces
 from edge_agent.voice.ports import RATE, Bias, Heard, Samples
 from edge_agent.voice.reading import distinct, is_loop, reading
 from edge_agent.voice.search import Floats, search
+from edge_agent.voice.search import Path as Spelt
 from edge_agent.voice.weights import INSTALL, MOONSHINE, locate
 
 _BEGIN, _END = 1, 2
@@ -32,7 +34,7 @@ class MoonshineSettings:
 
     beam: int = 4
     threads: int = 1
-    bonus: float = 3.0
+    bonus: float = 2.0
     """How much likelier each piece of a known name is, in nats: names are rare words to it."""
     bonus_closed: float = 1.0
     """The same where only a menu can be said: its fence does most."""
@@ -40,6 +42,10 @@ class MoonshineSettings:
     """Average log-probability below which it is no sentence."""
     min_score_closed: float = -1.2
     """The same where only a menu can be said: its words are then written whatever was heard."""
+    doubt: float = -0.5
+    """Score below which it is compared with what is heard where nothing is expected."""
+    min_score_both: float = -0.65
+    """Mean of both scores below which it was no English, or no speech."""
 
 
 class Moonshine:
@@ -71,6 +77,7 @@ class Moonshine:
         except Exception as error:  # onnxruntime's errors share no public base
             raise VoiceError(f"{MOONSHINE.title} in {folder} cannot be used: {error}") from error
         self._pieces = sentencepieces(folder / "tokenizer.bin")
+        self._any = Lexicon(Bias(), self._pieces, 0.0)
         self._bias = Bias()
         self._made: tuple[Lexicon, Menu] | None = None
 
@@ -98,15 +105,8 @@ class Moonshine:
         hidden = self._encoder.run(
             None, {"input_values": sound, "attention_mask": np.ones(sound.shape, np.int64)}
         )[0]
-        decoder = _Decoder(self._decoder, hidden)
-        paths = search(
-            decoder.step,
-            lexicon,
-            begin=_BEGIN,
-            end=_END,
-            beam=settings.beam,
-            longest=8 + int(_TOKENS_A_SECOND * sound.shape[1] / RATE),
-        )
+        longest = 8 + int(_TOKENS_A_SECOND * sound.shape[1] / RATE)
+        paths = self._paths(hidden, lexicon, settings.beam, longest)
         least = settings.min_score_closed if self._bias.closed else settings.min_score
         if not paths or paths[0].score < least:
             return ()
@@ -117,7 +117,17 @@ class Moonshine:
             Heard(numbers_as_known(reading(self._pieces.decode(path.pieces)), known), path.score)
             for path in paths
         )
-        return heard if heard and heard[0].text in menu else ()
+        if not heard or heard[0].text not in menu:
+            return ()
+        if heard[0].score < settings.doubt:
+            free = self._paths(hidden, self._any, 1, longest)
+            both = (heard[0].score + (free[0].score if free else -inf)) / 2
+            return () if both < settings.min_score_both else heard
+        return heard
+
+    def _paths(self, hidden: Floats, lexicon: Lexicon, beam: int, longest: int) -> Sequence[Spelt]:
+        step = _Decoder(self._decoder, hidden).step
+        return search(step, lexicon, begin=_BEGIN, end=_END, beam=beam, longest=longest)
 
 
 class _Decoder:

@@ -61,14 +61,24 @@ def without_loops(text: str) -> str:
             if times > 1 and not counted and (length >= 3 or times > 2):
                 rest = words[end:]
                 # The last turn of a loop is often cut short.
-                words[at + length :] = rest if rest != part[: len(rest)] else []
+                words[at + length :] = [] if _begins(rest, part) else rest
                 break
         at += 1
     # A second turn that is cut short: a tail that says how the sentence began.
     for tail in range(len(words) // 2, _SHORTEST_TAIL - 1, -1):
-        if words[-tail:] == words[:tail]:
+        if _begins(words[-tail:], words):
             return " ".join(words[:-tail])
     return " ".join(words)
+
+
+def _begins(start: Sequence[str], words: Sequence[str]) -> bool:
+    """Whether words begin so; the last one may be cut short as well: "the front def"."""
+    if len(start) > len(words):
+        return False
+    pairs = list(zip(start, words, strict=False))
+    return all(one == other for one, other in pairs[:-1]) and all(
+        other.startswith(one) for one, other in pairs[-1:]
+    )
 
 
 _DIGITS = frozenset(

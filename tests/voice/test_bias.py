@@ -141,12 +141,15 @@ def test_numbers_are_in_words_where_the_menu_has_words(
         # Over silence a recogniser says it all again, and is cut off while it does.
         ("turn on the light. turn on the light. turn on", "turn on the light"),
         ("i like a latte with sugar i like a latte", "i like a latte with sugar"),
+        ("turn the defroster on please turn the def", "turn the defroster on please"),
+        ("a latte please a latte please a lat", "a latte please"),
         ("no no no no", "no"),
         ("uh huh uh huh uh huh uh huh please", "uh huh please"),
         # Said twice on purpose, and digits, stay.
         ("no no not that", "no no not that"),
         ("one one one two", "one one one two"),
         ("lights on lights off", "lights on lights off"),
+        ("turn on the light turn on the lamp", "turn on the light turn on the lamp"),
         ("turn up the heat and turn up the volume", "turn up the heat and turn up the volume"),
     ],
 )

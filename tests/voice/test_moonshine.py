@@ -162,6 +162,8 @@ def test_other_talk_and_other_languages_are_no_order(moonshine: Recogniser) -> N
         ("de", "Kannst du bitte morgen den Wagen in die Werkstatt bringen"),
         ("fr-fr", "Je pense que nous devrions partir avant la nuit"),
         ("pl", "Wczoraj byliśmy razem w kinie na nowym filmie"),
+        ("es", "¿Puedes encender la luz de la cocina?"),
+        ("it", "Vorrei un cappuccino e un cornetto, per favore."),
     ):
         assert not moonshine.transcribe(say(text, voice)), voice
 

@@ -143,6 +143,25 @@ def test_what_is_no_sentence_gives_nothing(whisper: Recogniser, closed: bool) ->
     assert whisper.transcribe(np.zeros(0, np.int16)) == ()
 
 
+@needs_weights
+@pytest.mark.parametrize(
+    ("closed", "voice", "text"),
+    [
+        (True, "de", "Ich habe gestern lange mit meiner Schwester telefoniert."),
+        (True, "de", "Mach bitte das Licht in der Küche aus."),
+        (True, "es", "Me gustaría un café con leche, por favor."),
+        (False, "de", "Mach bitte das Licht in der Küche aus."),
+        (False, "it", "Domani andiamo al mare con gli amici."),
+        (False, "fr-fr", "Est-ce que tu peux fermer la fenêtre, s'il te plaît ?"),
+    ],
+)
+def test_other_languages_give_nothing(
+    whisper: Recogniser, closed: bool, voice: str, text: str
+) -> None:
+    whisper.bias(Bias(values=("espresso", "latte", "mocha", "soy milk"), closed=closed))
+    assert whisper.transcribe(say(text, voice)) == ()
+
+
 def test_a_missing_or_damaged_model_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(VoiceError, match=r"config\.json is missing"):
         locate(WHISPER, tmp_path)
