@@ -5,7 +5,6 @@ Knows no registry and no wake word; `onnxruntime` is imported by the one who mak
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +45,8 @@ class MoonshineSettings:
     """Score below which it is compared with what is heard where nothing is expected."""
     min_score_both: float = -0.65
     """Mean of both scores below which it was no English, or no speech."""
+    min_score_both_closed: float = -0.78
+    """The same where only a menu can be said: its fence costs a mumbled order more."""
 
 
 class Moonshine:
@@ -119,11 +120,17 @@ class Moonshine:
         )
         if not heard or heard[0].text not in menu:
             return ()
-        if heard[0].score < settings.doubt:
-            free = self._paths(hidden, self._any, 1, longest)
-            both = (heard[0].score + (free[0].score if free else -inf)) / 2
-            return () if both < settings.min_score_both else heard
-        return heard
+        return heard if self._is_likely(heard[0].score, hidden, longest) else ()
+
+    def _is_likely(self, score: float, hidden: Floats, longest: int) -> bool:
+        """Whether something was said, or what is expected was heard into a sound."""
+        settings = self._settings
+        if score >= settings.doubt:
+            return True
+        free = self._paths(hidden, self._any, 1, longest)
+        closed = self._bias.closed
+        least = settings.min_score_both_closed if closed else settings.min_score_both
+        return bool(free) and (score + free[0].score) / 2 >= least
 
     def _paths(self, hidden: Floats, lexicon: Lexicon, beam: int, longest: int) -> Sequence[Spelt]:
         step = _Decoder(self._decoder, hidden).step

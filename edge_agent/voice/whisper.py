@@ -36,14 +36,10 @@ class WhisperSettings:
     """Seconds of silence after the sentence: less and it ends too soon, more costs time."""
     prompt: int = 160
     """Tokens of the prompt at most; the model has room for 223, and each costs time."""
-    min_score: float = -0.6
+    min_score: float = -0.55
     """Average log-probability below which it is no sentence."""
-    min_score_closed: float = -0.7
+    min_score_closed: float = -0.5
     """The same where only a menu can be said: foreign speech is then written in its words."""
-    doubt: float = -0.4
-    """Score of a menu's sentence below which it is compared with what is heard without the menu."""
-    min_score_both: float = -0.6
-    """Mean of both scores below which it was no English, or no speech."""
     max_no_speech: float = 0.6
     """Probability of silence above which it is none, unless the words are certain."""
     certain: float = -0.4
@@ -100,14 +96,12 @@ class Whisper:
         known = words_of(self._bias)
         seconds = min(len(samples) / RATE, _LONGEST)
         picture = log_mel(samples, min(seconds + settings.padding, _LONGEST))
-        sound = self._model.encode(self._view(picture[np.newaxis]))
-        longest = 8 + int(_TOKENS_A_SECOND * seconds)
         result = self._model.generate(
-            sound,
+            self._view(picture[np.newaxis]),
             [[*before, *_start(self._pieces)]],
             beam_size=settings.beam,
             num_hypotheses=settings.beam,
-            max_length=len(before) + 2 + longest,
+            max_length=len(before) + 2 + 8 + int(_TOKENS_A_SECOND * seconds),
             return_scores=True,
             return_no_speech_prob=True,
             suppress_tokens=[-1, *unsaid],
@@ -122,25 +116,7 @@ class Whisper:
         if not heard or heard[0].text not in menu or heard[0].score < least:
             return ()
         silent = result.no_speech_prob > settings.max_no_speech
-        if silent and heard[0].score < settings.certain:
-            return ()
-        if self._bias.closed and heard[0].score < settings.doubt:
-            both = (heard[0].score + self._score_of_any(sound, longest)) / 2
-            return () if both < settings.min_score_both else heard
-        return heard
-
-    def _score_of_any(self, sound: Any, longest: int) -> float:
-        """The score of what is heard where anything may be said."""
-        before = _start(self._pieces)
-        result = self._model.generate(
-            sound,
-            [before],
-            beam_size=1,
-            max_length=len(before) + longest,
-            return_scores=True,
-        )[0]
-        score: float = result.scores[0]
-        return score
+        return () if silent and heard[0].score < settings.certain else heard
 
 
 def _start(pieces: Pieces) -> tuple[int, int]:
