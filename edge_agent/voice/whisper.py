@@ -36,10 +36,14 @@ class WhisperSettings:
     """Seconds of silence after the sentence: less and it ends too soon, more costs time."""
     prompt: int = 160
     """Tokens of the prompt at most; the model has room for 223, and each costs time."""
-    min_score: float = -0.55
+    min_score: float = -1.0
     """Average log-probability below which it is no sentence."""
     min_score_closed: float = -0.5
     """The same where only a menu can be said: foreign speech is then written in its words."""
+    doubt: float = -0.5
+    """Score below which it is compared with what is heard where nothing is expected."""
+    min_score_both: float = -0.6
+    """Mean of both scores below which it was no English, or no speech."""
     max_no_speech: float = 0.6
     """Probability of silence above which it is none, unless the words are certain."""
     certain: float = -0.4
@@ -96,12 +100,14 @@ class Whisper:
         known = words_of(self._bias)
         seconds = min(len(samples) / RATE, _LONGEST)
         picture = log_mel(samples, min(seconds + settings.padding, _LONGEST))
+        sound = self._model.encode(self._view(picture[np.newaxis]))
+        longest = 8 + int(_TOKENS_A_SECOND * seconds)
         result = self._model.generate(
-            self._view(picture[np.newaxis]),
+            sound,
             [[*before, *_start(self._pieces)]],
             beam_size=settings.beam,
             num_hypotheses=settings.beam,
-            max_length=len(before) + 2 + 8 + int(_TOKENS_A_SECOND * seconds),
+            max_length=len(before) + 2 + longest,
             return_scores=True,
             return_no_speech_prob=True,
             suppress_tokens=[-1, *unsaid],
@@ -116,7 +122,20 @@ class Whisper:
         if not heard or heard[0].text not in menu or heard[0].score < least:
             return ()
         silent = result.no_speech_prob > settings.max_no_speech
-        return () if silent and heard[0].score < settings.certain else heard
+        if silent and heard[0].score < settings.certain:
+            return ()
+        return heard if self._is_likely(heard[0].score, sound, longest) else ()
+
+    def _is_likely(self, score: float, sound: Any, longest: int) -> bool:
+        """Whether something was said, or what is expected was heard into a sound."""
+        settings = self._settings
+        if score >= settings.doubt:
+            return True
+        start = _start(self._pieces)
+        free = self._model.generate(
+            sound, [start], beam_size=1, max_length=len(start) + longest, return_scores=True
+        )[0]
+        return bool((score + free.scores[0]) / 2 >= settings.min_score_both)
 
 
 def _start(pieces: Pieces) -> tuple[int, int]:
