@@ -30,7 +30,7 @@ from edge_agent.voice.events import Mode
 from edge_agent.voice.listener import Answer, Listener, Observer, Stages
 from edge_agent.voice.microphone import Microphone
 from edge_agent.voice.ports import Bias, Heard, Recogniser, Samples, Sink, Source, Speech
-from edge_agent.voice.recogniser import RecogniserSettings, make_recogniser
+from edge_agent.voice.recogniser import RecogniserSettings, make_recogniser, warm
 from edge_agent.voice.recording import wav_of
 from edge_agent.voice.reopened import Reopened
 from edge_agent.voice.session import SessionSettings
@@ -315,6 +315,7 @@ class Hearing:
         sink = speaker_of(self._config, audio, source.renew)
         observer = Observer(heard=self._heard, spoken=self._spoken, failed=self._failed)
         stages = self.stages(source, sink)
+        warm(stages.recogniser)
         return Listener(stages, self.settings(), mind.ask, mind.call_off, observer)
 
     def settings(self) -> SessionSettings:

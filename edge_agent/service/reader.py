@@ -21,6 +21,10 @@ from edge_agent.service.request import Request
 from edge_agent.service.worker import Worker
 
 
+_OTHERS = 2
+"""Hearings beside the best that are looked at: each takes as long as a sentence does."""
+
+
 class Reader:
     """Asks the worker as often as it takes."""
 
@@ -71,7 +75,7 @@ class Reader:
         before = self._dialogue.before(request.conversation_id, request.origin, self._clock())
         first = await self._worker.read(request.text, registry, area, cancelled, before=before)
         if not self._is_clear(first, registry):
-            for text in request.readings:
+            for text in request.readings[:_OTHERS]:
                 other = await self._worker.read(text, registry, area, cancelled, before=before)
                 if self._is_clear(other, registry) and stands_for(other, request.text, registry):
                     return other, text

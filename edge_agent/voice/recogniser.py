@@ -4,8 +4,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+import numpy as np
+
 from edge_agent.errors import VoiceError
-from edge_agent.voice.ports import Recogniser
+from edge_agent.voice.ports import RATE, Recogniser
 
 Engine: TypeAlias = Literal["auto", "whisper", "moonshine"]
 
@@ -47,6 +49,11 @@ def make_recogniser(settings: RecogniserSettings, *, closed: bool = False) -> Re
             return second(settings)
         except VoiceError as other:
             raise VoiceError(f"{error}; {other}") from other
+
+
+def warm(recogniser: Recogniser) -> None:
+    """Let it hear a second of hiss: what an engine sets up once must not delay a first sentence."""
+    recogniser.transcribe(np.random.default_rng(0).integers(-60, 60, RATE, np.int16))
 
 
 def _whisper(settings: RecogniserSettings) -> Recogniser:
