@@ -15,7 +15,7 @@ from edge_agent.check import Finding
 from edge_agent.config import Config
 from edge_agent.core.registry import Registry
 from edge_agent.errors import EdgeAgentError, VoiceError
-from edge_agent.hearing import Informed, is_closed, recogniser_of, speech_of, wake_word_of
+from edge_agent.hearing import Informed, recogniser_of, speech_of, wake_word_of
 from edge_agent.mqtt.requester import Requester
 from edge_agent.parts import broker_settings
 from edge_agent.voice.audio import Audio, Direction
@@ -91,8 +91,7 @@ class VoiceCheck:
     def _whole_recogniser(self) -> Informed:
         wanted = self._config.voice.recogniser
         if wanted.path is None:
-            closed = is_closed(self._config) and wanted.engine == "auto"
-            look_whole(MOONSHINE if closed or wanted.engine == "moonshine" else WHISPER)
+            look_whole(MOONSHINE if wanted.engine == "moonshine" else WHISPER)
         return recogniser_of(self._config, lambda: self._registry)
 
     def _speech(self, speech: Speech | None) -> tuple[str, str]:

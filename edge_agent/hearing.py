@@ -87,7 +87,7 @@ def recogniser_of(config: Config, registry: Callable[[], Registry]) -> Informed:
     settings = RecogniserSettings(
         wanted.engine, path, wanted.beam, wanted.threads, wanted.min_score
     )
-    return Informed(make_recogniser(settings, closed=is_closed(config)), config, registry)
+    return Informed(make_recogniser(settings), config, registry)
 
 
 def speech_of(config: Config) -> Speech | None:

@@ -20,7 +20,6 @@ from edge_agent.language.interpreter import Reading, risk_of
 from edge_agent.service.request import Request
 from edge_agent.service.worker import Worker
 
-
 _OTHERS = 2
 """Hearings beside the best that are looked at: each takes as long as a sentence does."""
 

@@ -26,12 +26,8 @@ class RecogniserSettings:
     """Average log-probability, in nats, below which a reading is taken for noise."""
 
 
-def make_recogniser(settings: RecogniserSettings, *, closed: bool = False) -> Recogniser:
-    """The recogniser that is asked for; with `auto` the better one for the purpose that is there.
-
-    Args:
-        settings: The configuration.
-        closed: Whether it will be held to a menu.
+def make_recogniser(settings: RecogniserSettings) -> Recogniser:
+    """The recogniser that is asked for; with `auto` the better one that is there.
 
     Raises:
         VoiceError: A package or the weights are missing or damaged; the text says what to install.
@@ -41,12 +37,12 @@ def make_recogniser(settings: RecogniserSettings, *, closed: bool = False) -> Re
             return _whisper(settings)
         case "moonshine":
             return _moonshine(settings)
-    first, second = (_moonshine, _whisper) if closed else (_whisper, _moonshine)
+    # Over recorded orders it hears as well or better, with and without noise, and costs less.
     try:
-        return first(settings)
+        return _whisper(settings)
     except VoiceError as error:
         try:
-            return second(settings)
+            return _moonshine(settings)
         except VoiceError as other:
             raise VoiceError(f"{error}; {other}") from other
 

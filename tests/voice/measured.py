@@ -156,7 +156,7 @@ class Ears:
 
     def _heard(self, samples: Samples) -> Recognised:
         if self._recogniser is None:
-            self._recogniser = make_recogniser(self._settings, closed=self._bias.closed)
+            self._recogniser = make_recogniser(self._settings)
             self._recogniser.bias(self._bias)
             self._recogniser.transcribe(samples)  # warm
         started = time.process_time()
