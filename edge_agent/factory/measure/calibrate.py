@@ -20,7 +20,7 @@ from edge_agent.language.interpreter import Calibration, Evidence
 Floats = NDArray[np.float64]
 
 LIMITS: Mapping[Risk, float] = MappingProxyType(
-    {Risk.COMFORT: 0.0035, Risk.CAUTION: 0.0005, Risk.SECURITY: 0.001}
+    {Risk.COMFORT: 0.0035, Risk.CAUTION: 0.0005, Risk.SECURITY: 0.0005}
 )
 """Share of the sentences that mean no command after which one may be done all the same."""
 FLOORS: Mapping[Risk, float] = MappingProxyType(
@@ -28,10 +28,11 @@ FLOORS: Mapping[Risk, float] = MappingProxyType(
 )
 """Confidence that is asked for at least: who is less sure than this asks, whatever was measured."""
 ACTED_AT_LEAST: Mapping[Risk, float] = MappingProxyType(
-    {Risk.COMFORT: 0.9, Risk.CAUTION: 0.9, Risk.SECURITY: 0.9}
+    {Risk.COMFORT: 0.9, Risk.CAUTION: 0.9, Risk.SECURITY: 0.75}
 )
 """Share of the rightly understood commands that are carried out whatever the limits say: a few
-sentences that nobody could tell from a command must not make the daemon ask about everything."""
+sentences that nobody could tell from a command must not make the daemon ask about everything. A
+door is asked about once too often rather than opened once too often."""
 _WRONG_SECURITY = 0.002
 """Share of the security commands that may go wrong, of those that are carried out."""
 _LEAST = 50
