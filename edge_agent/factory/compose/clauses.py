@@ -10,7 +10,7 @@ from edge_agent.core.command import Extreme, Step, Toggle, Wanted
 from edge_agent.core.entity import Choice, Entity, Range
 from edge_agent.core.names import fold
 from edge_agent.factory.compose.case import Miss
-from edge_agent.factory.compose.fitting import Repertoire, can, literal
+from edge_agent.factory.compose.fitting import Repertoire, a_phrasing, can, literal
 from edge_agent.factory.compose.framing import Framing
 from edge_agent.factory.compose.pointing import Pointer, placed, put
 from edge_agent.factory.compose.scene import Scene
@@ -57,9 +57,9 @@ class Clauses:
         """
         random = self._scene.random
         meaning = self._repertoire.a_command(random)
-        phrasing = random.choice(meaning.phrasings)
+        phrasing = a_phrasing(meaning.phrasings, random)
         if plain and phrasing.style == "indirect":
-            phrasing = random.choice(meaning.phrasings)
+            phrasing = a_phrasing(meaning.phrasings, random)
         if any(place.startswith("target") for place in phrasing.places):
             phrasing = self._framing.stated(phrasing)
             reference = self._pointer.reference(phrasing, meaning.able, plain=plain)

@@ -11,7 +11,7 @@ from edge_agent.core.command import Step, Wanted
 from edge_agent.core.entity import Entity
 from edge_agent.factory.compose.case import Case, Miss
 from edge_agent.factory.compose.clauses import Clause, Clauses, called_it
-from edge_agent.factory.compose.fitting import Meaning, Repertoire, can
+from edge_agent.factory.compose.fitting import Meaning, Repertoire, a_phrasing, can
 from edge_agent.factory.compose.framing import Framing
 from edge_agent.factory.compose.pointing import Pointer, is_counted
 from edge_agent.factory.compose.resolving import Resolver
@@ -227,7 +227,7 @@ class Corrections:
         if not self._valued:
             raise Miss
         meaning = random.choice(self._valued)
-        phrasing = random.choice(meaning.phrasings)
+        phrasing = a_phrasing(meaning.phrasings, random)
         place = "{" + (phrasing.do or ("", ""))[1].split("{")[-1]
         marked = replace(phrasing, text=phrasing.text.replace(place, f"{place}{_MARK}", 1))
         clause = self._clauses.single(marked, meaning.able)
@@ -254,7 +254,7 @@ class Corrections:
         """One word for its opposite: "turn the light on, off i mean"."""
         random, manner = self._scene.random, self._scene.manner
         meaning = self._a_reversible()
-        phrasing = random.choice(meaning.phrasings)
+        phrasing = a_phrasing(meaning.phrasings, random)
         attribute, value = phrasing.do or ("", "")
         words = _WORDS.get(value, {})
         said = phrasing.text.split()
@@ -281,7 +281,9 @@ class Corrections:
     def _undone(self) -> Clause:
         """The opposite in words of its own: "open the blinds, sorry, close them"."""
         meaning = self._a_reversible()
-        first = self._clauses.single(self._scene.random.choice(meaning.phrasings), meaning.able)
+        first = self._clauses.single(
+            a_phrasing(meaning.phrasings, self._scene.random), meaning.able
+        )
         phrasing = self._opposite_of(first)
         reference = first.targets[0]
         right = called_it(reference)
@@ -311,7 +313,7 @@ class Corrections:
         """Anything else for the same thing: "turn the lamp off, no, just dim it"."""
         clauses = self._clauses
         meaning = self._repertoire.a_command(self._scene.random)
-        first = clauses.single(self._scene.random.choice(meaning.phrasings), meaning.able)
+        first = clauses.single(a_phrasing(meaning.phrasings, self._scene.random), meaning.able)
         other = replace(clauses.again(first), targets=first.targets)
         return self._replaced(first, other, self._scene.manner.correct_command)
 

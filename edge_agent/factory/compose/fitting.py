@@ -22,6 +22,8 @@ NAMED_ONLY = frozenset(
 _NUMERIC = frozenset({"{number}", "+", "-", "+{number}", "-{number}", "minimum", "maximum"})
 _SKY = ("weather", "forecast", "rain", "outside", "outdoor", "wind", "sun")
 """Words in the name of a thing that may know the weather."""
+_USUAL = 0.25
+"""How often one of the usual phrasings is drawn by itself."""
 _MOST_OPTIONS = 12
 """The daemon offers no more options of one thing to a question or a condition."""
 
@@ -72,7 +74,7 @@ class Repertoire:
             raise Miss
         meaning = random.choice(self.commands)
         targeted = [one for one in meaning.phrasings if "target" in one.places]
-        phrasing = random.choice(targeted or meaning.phrasings)
+        phrasing = a_phrasing(targeted or meaning.phrasings, random)
         if "target" not in phrasing.places:
             raise Miss
         return phrasing, meaning.able
@@ -82,7 +84,7 @@ class Repertoire:
         if not self.asks:
             raise Miss
         meaning = random.choice(self.asks)
-        return random.choice(meaning.phrasings), meaning.able
+        return a_phrasing(meaning.phrasings, random), meaning.able
 
     def a_missing_question(self, random: Random) -> Phrasing:
         """A phrasing that asks for a class of things of which there is none."""
@@ -133,6 +135,13 @@ class Repertoire:
             for entity in self._by_kind.get(kind, ()):
                 if phrasing.suits(entity.names):
                     yield entity
+
+
+def a_phrasing(phrasings: Sequence[Phrasing], random: Random) -> Phrasing:
+    """One of some phrasings; the few usual ones are drawn far above their number, as people do."""
+    if random.random() < _USUAL and (usual := [one for one in phrasings if one.usual]):
+        return random.choice(usual)
+    return random.choice(phrasings)
 
 
 def can(entity: Entity, phrasing: Phrasing) -> bool:

@@ -11,7 +11,7 @@ from functools import cached_property
 from edge_agent.core.entity import Area, Entity
 from edge_agent.factory.compose.case import Miss
 from edge_agent.factory.compose.clauses import Clause, Clauses
-from edge_agent.factory.compose.fitting import Repertoire
+from edge_agent.factory.compose.fitting import Repertoire, a_phrasing
 from edge_agent.factory.compose.framing import Framing
 from edge_agent.factory.compose.pointing import Pointer, is_counted
 from edge_agent.factory.compose.scene import Scene
@@ -293,7 +293,7 @@ class Joining:
             for one in meaning.phrasings
             if one.style == "direct" and "target" in one.places
         ]
-        return self._scene.random.choice(alike) if alike else phrasing
+        return a_phrasing(alike, self._scene.random) if alike else phrasing
 
     def _there(self, count: int) -> Joined:
         """Things of one room, which is named once: "... and close the blinds there"."""
@@ -320,7 +320,7 @@ class Joining:
             phrases = kind_phrases(f"{known} ", kind, plural=plural)
             reference = Reference(text, ids, phrases, plural, "place")
             kinds.add(kind)
-            phrasing = random.choice(targeted)
+            phrasing = a_phrasing(targeted, random)
             clauses.append(self._clauses.filled(phrasing, able, reference, single=True))
             if len(clauses) == count:
                 break
@@ -337,4 +337,4 @@ class Joining:
         found = [one for one in phrasings if one.places & {"target", "target:many"}]
         if not found:
             raise Miss
-        return self._scene.random.choice(found)
+        return a_phrasing(found, self._scene.random)

@@ -11,7 +11,8 @@ from edge_agent.factory.compose.case import Miss
 from edge_agent.factory.sentences.bank import Manner
 from edge_agent.factory.sentences.refer import Reference, Referrer, Synonyms
 
-_IN_CARS = frozenset({Kind.SEAT, Kind.WIPER, Kind.STEERING_WHEEL, Kind.SUNROOF, Kind.TRUNK})
+_OF_CARS = "Vehicle."
+"""How the ids of everything in a car begin."""
 _IN_CAR = ("here", "in here", "in here", "in the car", "in this car")
 _OF_HOMES = re.compile(r"\b(?:house|home|rooms?|place)\b")
 
@@ -46,7 +47,8 @@ class Scene:
         for entity in registry.entities.values():
             by_kind[entity.kind].append(entity)
         self.by_kind = dict(by_kind)
-        self.is_car = not _IN_CARS.isdisjoint(by_kind)
+        self.is_car = all(one.startswith(_OF_CARS) for one in registry.entities)
+        """Whether it is a car alone, without a home that it stands before."""
         self.whole: Sequence[str] = manner.in_car if self.is_car else manner.in_house
         """All of it: "in the whole house"."""
         self.all = [form for form in manner.all if not (self.is_car and _OF_HOMES.search(form))]

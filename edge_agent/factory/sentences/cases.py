@@ -43,7 +43,7 @@ MIX: Mapping[str, float] = {
 }
 """Shares of the sorts of sentence that a model learns from; their names are the composer's."""
 
-WORLDS: Mapping[str, float] = {"home": 0.62, "car": 0.28, "appliance": 0.10}
+WORLDS: Mapping[str, float] = {"home": 0.60, "car": 0.27, "appliance": 0.09, "home and car": 0.04}
 """Shares of the sorts of world."""
 OWN = "own"
 """The sort of world that is given, not invented: the devices that a configuration lists."""
@@ -96,7 +96,7 @@ def load_source(directory: Path = BANK) -> Source:
 
 
 def invent(source: Source, random: Random, split: Split, sort: str, devices: int) -> World:
-    """One world of a sort: home, car or appliance; `devices` counts for homes alone."""
+    """One world of a sort, which WORLDS lists; `devices` counts for homes alone."""
     match sort:
         case "home":
             registry = invent_home(
@@ -104,6 +104,9 @@ def invent(source: Source, random: Random, split: Split, sort: str, devices: int
             )
         case "car":
             registry = invent_car(random, source.names, source.archetypes, split=split)
+        case "home and car":
+            home = invent(source, random, split, "home", devices).registry
+            registry = invent_car(random, source.names, source.archetypes, split=split, home=home)
         case "appliance":
             registry = invent_appliance(random, source.names, source.archetypes, split=split)
         case _:

@@ -46,7 +46,12 @@ _PLACES: Final[Mapping[str, Sequence[tuple[str, str | None]]]] = {
 
 
 def invent_car(
-    random: Random, names: NameBank, archetypes: Archetypes, *, split: Split
+    random: Random,
+    names: NameBank,
+    archetypes: Archetypes,
+    *,
+    split: Split,
+    home: Registry | None = None,
 ) -> Registry:
     """A car as the daemon would know it.
 
@@ -55,9 +60,12 @@ def invent_car(
         names: Whose seat it is, where that is said.
         archetypes: What cars consist of.
         split: Whose names may be used.
+        home: What the same daemon knows beside it; None for nothing.
     """
     car = _Car(random, names, archetypes, split)
     known = Vss(tuple(car.signals())).known()
+    if home is not None:
+        return home.apply(known)
     groups = _groups(known.upsert) if random.random() < _GROUPED else ()
     return Registry.configured(groups=groups).apply(known)
 

@@ -197,6 +197,18 @@ def test_every_split_has_commands_questions_and_negatives(shipped: Bank) -> None
 
 def test_a_phrasing_stays_in_its_split_for_ever() -> None:
     """Else a model that is trained tomorrow is measured with what it has learnt."""
-    said = ["turn on {target}", "stop {target}", "close up {target}", "is it warm"]
+    said = ["turn on {target}", "set {target} to at home", "set {target} for away", "is it warm"]
     splits = [split_of(text) for text in said]
     assert splits == [Split.TRAIN, Split.CALIBRATE, Split.TEST, Split.TRAIN]
+
+
+def test_what_anybody_may_say_is_trained_on() -> None:
+    for said in (
+        "turn {target} off",
+        "switch off {target}",
+        "set {target} to {number}",
+        "stop {target}",
+        "{target} off",
+        "pause",
+    ):
+        assert split_of(said) is Split.TRAIN, said

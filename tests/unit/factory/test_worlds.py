@@ -226,6 +226,15 @@ def test_cars_have_zones_and_what_the_brief_of_a_car_asks(
         assert kinds[kind] >= 3, kind
 
 
+def test_a_car_may_stand_before_a_home(names: NameBank, archetypes: Archetypes) -> None:
+    home = invent_home(Random(4), names, archetypes, devices=12, split=Split.TRAIN)
+    both = invent_car(Random(4), names, archetypes, split=Split.TRAIN, home=home)
+    car = [one for one in both.entities if one.startswith("Vehicle.")]
+    assert len(car) > 5
+    assert len(both.entities) == len(home.entities) + len(car)
+    assert set(home.areas) < set(both.areas)
+
+
 def test_appliances_are_menus(names: NameBank, archetypes: Archetypes) -> None:
     options: set[str] = set()
     for seed in range(120):
