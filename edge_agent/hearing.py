@@ -257,6 +257,11 @@ class Hearing:
         self._running().mute(muted=muted)
         self._muted = muted
 
+    def silence(self) -> None:
+        """Say no more of what is called off."""
+        if self._listener is not None:
+            self._listener.stop()
+
     async def switch(self, mode: str) -> None:
         """It is spoken to in another way from now on."""
         listener, wanted, wake = self._running(), Mode(mode), None

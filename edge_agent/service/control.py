@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from edge_agent.core.entity import Origin
 from edge_agent.core.outcome import sentence
 from edge_agent.core.payload import decode_json
 from edge_agent.errors import EdgeAgentError
@@ -20,7 +21,7 @@ OPERATIONS = ("reload", "devices", "timers", "cancel", "approve", "listen", "voi
 class Voice(Protocol):
     """The microphone of this device, as far as an operator may handle it.
 
-    Everything but `modes` raises EdgeAgentError where it cannot be done.
+    What is handled raises EdgeAgentError where it cannot be.
     """
 
     @property
@@ -38,6 +39,10 @@ class Voice(Protocol):
 
     def mute(self, *, muted: bool) -> None:
         """The microphone is off, or on again."""
+        ...
+
+    def silence(self) -> None:
+        """It says no more, whether it said anything or not."""
         ...
 
     async def switch(self, mode: str) -> None:
@@ -97,9 +102,12 @@ class Control:
     def call_off(self, request: Request) -> Reply:
         """Forget what was asked back, and what the same conversation put off just before.
 
-        What ran was called off when the message came in.
+        What ran was called off when the message came in, and a voice that hears "stop" falls silent
+        by itself.
         """
         self._dialogue.clear()
+        if request.origin is not Origin.VOICE:
+            self._silence()
         gone = self._timers.call_off_latest(request.conversation_id, request.origin)
         said = _not_done(gone) if gone else "Okay, cancelled."
         return Reply(Status.OK, said, reason="cancelled")
@@ -107,9 +115,14 @@ class Control:
     def _call_off_all(self) -> Reply:
         """As an operator means it: whatever runs or waits for an answer, but no timers."""
         self._dialogue.clear()
+        self._silence()
         left = len(self._timers)
         said = f" {count(left).capitalize()} stay{'s' if left == 1 else ''}." if left else ""
         return Reply(Status.OK, f"Okay, cancelled.{said}", reason="cancelled")
+
+    def _silence(self) -> None:
+        if (voice := self._voice()) is not None:
+            voice.silence()
 
     def _cancel(self, timer_id: object) -> Reply:
         gone = self._timers.remove(timer_id) if isinstance(timer_id, str) else None

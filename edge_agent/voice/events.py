@@ -98,7 +98,7 @@ class Reported:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """Somebody called us off by another way than by voice."""
+    """Somebody called off in another way than by voice what was being done."""
 
 
 @dataclass(frozen=True, slots=True)

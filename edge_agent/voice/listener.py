@@ -194,7 +194,7 @@ class Listener:
         self._news.put(ButtonDown() if down else ButtonUp())
 
     def stop(self) -> None:
-        """Somebody called us off in another way than by voice; from any thread."""
+        """What was asked for is called off already: say nothing more of it; from any thread."""
         self._news.put(Stopped())
 
     def mute(self, *, muted: bool) -> None:

@@ -166,7 +166,7 @@ class Session:
             case Reported():
                 self._set(reports=(*self._now.reports, event)[-self._settings.reports :])
             case Stopped():
-                self._stop(now)
+                self._end(now)
             case Muted(muted=muted):
                 self._mute(muted=muted)
             case Switched(mode=mode):
@@ -229,7 +229,8 @@ class Session:
         if not readings:
             self._misunderstood(now, None)
         elif is_stop(readings[0]):
-            self._stop(now)
+            self._do(CallOff())
+            self._end(now)
         else:
             self._do(Ask(turn, readings))
 
@@ -273,11 +274,10 @@ class Session:
         else:
             self._sleep()
 
-    def _stop(self, now: float) -> None:
+    def _end(self, now: float) -> None:
         if self._now.state is State.SPEAKING:
             self._do(BeSilent())
             self._fall_silent(now)
-        self._do(CallOff())
         self._set(misunderstood=0, reports=())
         self._sleep()
 

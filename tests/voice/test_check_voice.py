@@ -5,13 +5,11 @@ import hashlib
 import shutil
 import sys
 import threading
-from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from fake_portaudio import FakeDevice, FakePortAudio
-from room import Room
 from spoken import noise
 
 from edge_agent import check, check_voice
@@ -28,14 +26,6 @@ pytestmark = pytest.mark.skipif(
     find_spec("ctranslate2") is None or find_spec(WHISPER.module) is None,
     reason="the extra [voice] is not installed",
 )
-
-
-@pytest.fixture
-def room(monkeypatch) -> Iterator[Room]:
-    room = Room()
-    monkeypatch.setitem(sys.modules, "sounddevice", room.portaudio)
-    yield room
-    room.close()
 
 
 @pytest.fixture

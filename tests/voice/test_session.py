@@ -143,7 +143,7 @@ TABLE: list[tuple[State, Event | float, list[Action], State]] = [
     (ASLEEP, Transcribed(0, ("hello",)), [], ASLEEP),
     (ASLEEP, Answered(0, "Hello."), [], ASLEEP),
     (ASLEEP, Played(0), [], ASLEEP),
-    (ASLEEP, Stopped(), [CallOff()], ASLEEP),
+    (ASLEEP, Stopped(), [], ASLEEP),
     (ASLEEP, Muted(True), [Listen(CLOSED)], ASLEEP),
     (ASLEEP, Muted(False), [], ASLEEP),
     (ASLEEP, REPORT, [Listen(CLOSED), Say(1, "The fan is off.")], SPEAKING),
@@ -159,7 +159,7 @@ TABLE: list[tuple[State, Event | float, list[Action], State]] = [
     (LISTENING, Transcribed(1, ("hello",)), [], LISTENING),
     (LISTENING, Answered(1, "Hello."), [], LISTENING),
     (LISTENING, Played(1), [], LISTENING),
-    (LISTENING, Stopped(), [CallOff(), Listen(WAKE)], ASLEEP),
+    (LISTENING, Stopped(), [Listen(WAKE)], ASLEEP),
     (LISTENING, Muted(True), [Listen(CLOSED)], ASLEEP),
     (LISTENING, Muted(False), [], LISTENING),
     (LISTENING, REPORT, [], LISTENING),
@@ -187,7 +187,7 @@ TABLE: list[tuple[State, Event | float, list[Action], State]] = [
     (THINKING, Answered(1, "", understood=False), [Listen(CLOSED), ERROR], ASLEEP),
     (THINKING, Answered(0, "Done."), [], THINKING),
     (THINKING, Played(1), [], THINKING),
-    (THINKING, Stopped(), [CallOff()], ASLEEP),
+    (THINKING, Stopped(), [], ASLEEP),
     (THINKING, Muted(True), [Listen(CLOSED)], THINKING),
     (THINKING, Muted(False), [], THINKING),
     (THINKING, REPORT, [], THINKING),
@@ -205,7 +205,7 @@ TABLE: list[tuple[State, Event | float, list[Action], State]] = [
     (SPEAKING, Answered(1, "Again."), [], SPEAKING),
     (SPEAKING, Played(1), [], FOLLOW_UP),
     (SPEAKING, Played(0), [], SPEAKING),
-    (SPEAKING, Stopped(), [BeSilent(), CallOff()], ASLEEP),
+    (SPEAKING, Stopped(), [BeSilent()], ASLEEP),
     (SPEAKING, Muted(True), [], SPEAKING),
     (SPEAKING, Muted(False), [], SPEAKING),
     (SPEAKING, REPORT, [], SPEAKING),
@@ -223,7 +223,7 @@ TABLE: list[tuple[State, Event | float, list[Action], State]] = [
     (FOLLOW_UP, Answered(2, "Hello."), [], FOLLOW_UP),
     (FOLLOW_UP, Played(1), [], FOLLOW_UP),
     (FOLLOW_UP, Played(2), [], FOLLOW_UP),
-    (FOLLOW_UP, Stopped(), [CallOff(), Listen(WAKE)], ASLEEP),
+    (FOLLOW_UP, Stopped(), [Listen(WAKE)], ASLEEP),
     (FOLLOW_UP, Muted(True), [Listen(CLOSED)], ASLEEP),
     (FOLLOW_UP, Muted(False), [], FOLLOW_UP),
     (FOLLOW_UP, REPORT, [], FOLLOW_UP),
@@ -424,7 +424,7 @@ def test_stop_said_after_an_interruption_calls_off_what_runs() -> None:
 def test_stop_ends_everything_from_anywhere(state: State, mode: Mode) -> None:
     it = reach(state, mode)
     done = it.tell(Stopped())
-    assert CallOff() in done
+    assert CallOff() not in done  # that was done by whoever stopped it
     assert (BeSilent() in done) == (state is SPEAKING)
     assert it.state is ASLEEP
     turn = it.turn
@@ -643,7 +643,7 @@ def test_who_speaks_first_is_heard_first() -> None:
 def test_stop_leaves_nothing_to_report() -> None:
     it = run()
     it.tell(REPORT, Reported("The lamp is on."))
-    assert it.tell(Stopped()) == [BeSilent(), CallOff()]
+    assert it.tell(Stopped()) == [BeSilent()]
     assert it.wait(60.0) == [Listen(WAKE)]
 
 
@@ -780,7 +780,6 @@ def test_no_sequence_of_events_makes_it_hear_itself_or_ask_without_a_question(
             world.questions.add(event.turn)
         if isinstance(event, Stopped):
             assert it.state is ASLEEP
-            assert CallOff() in actions
         assert (world.saying is not None) == (it.state is SPEAKING)
         assert world.ear is it.session.ear
 

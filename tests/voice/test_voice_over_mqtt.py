@@ -1,20 +1,19 @@
 """The voice of a running daemon, handled over a real broker; its microphone hears real speech."""
 
 import io
-import sys
+import json
 import threading
 import time
 import wave
-from collections.abc import Iterator
 from importlib.util import find_spec
 
 import pytest
-from room import Room
 from spoken import say
 from support import Rig, pick, wait_for
 
 from edge_agent.core.entity import Origin
 from edge_agent.service.request import Request
+from edge_agent.service.response import Reply, Status
 from edge_agent.voice.ports import RATE
 from edge_agent.voice.vad import make_vad
 from edge_agent.voice.weights import WHISPER
@@ -25,14 +24,6 @@ pytestmark = pytest.mark.skipif(
 )
 
 ON = "turn on the kitchen light"
-
-
-@pytest.fixture
-def room(monkeypatch) -> Iterator[Room]:
-    room = Room()
-    monkeypatch.setitem(sys.modules, "sounddevice", room.portaudio)
-    yield room
-    room.close()
 
 
 @pytest.fixture
@@ -166,6 +157,20 @@ def test_what_was_put_off_by_voice_alone_is_told_by_voice(hall, room):
     wait_for(lambda: room.spoken, 10.0, "the report")
     wait_for_state(rig, "asleep")
     assert len(room.spoken) == len(rig.tap.on(rig.topic("speech"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("command", "stop"), ("control", json.dumps({"op": "cancel"}))]
+)
+def test_a_hand_that_calls_off_silences_the_voice_as_well(hall, room, name, message):
+    rig = hall()
+    answer = Reply(Status.OK, "There are a great many lights in this house. " * 10)
+    app = rig.agent.app
+    app.loop.call_soon_threadsafe(app.hearing.report, answer)
+    wait_for_state(rig, "speaking")
+    rig.tap.publish(rig.topic(name), message)
+    wait_for_state(rig, "asleep")
+    assert room.spoken[0] < 20.0, "it was spoken to its end"
 
 
 def test_what_falls_due_while_the_voice_loads_is_told_once_it_is_there(hall, room, monkeypatch):

@@ -20,6 +20,7 @@ class FakeVoice:
         self.problem = problem
         self.muted = False
         self.pushes: list[bool] = []
+        self.silenced = 0
 
     def described(self):
         self.check()
@@ -32,6 +33,9 @@ class FakeVoice:
     def mute(self, *, muted: bool) -> None:
         self.check()
         self.muted = muted
+
+    def silence(self) -> None:
+        self.silenced += 1
 
     async def switch(self, mode: str) -> None:
         if mode == "wake-word":
@@ -64,6 +68,16 @@ def control(rig, **document):
 def test_listen_is_a_hand_on_the_button(rig, more, pushes):
     assert control(rig, op="listen", **more)["status"] == "ok"
     assert rig.voice.pushes == pushes
+
+
+@pytest.mark.parametrize("told", [{"op": "cancel"}, {"text": "stop"}])
+def test_what_is_called_off_by_hand_is_not_spoken_of_any_more(rig, told):
+    async def play():
+        name = "control" if "op" in told else "command"
+        return await rig.ask(told, name=name)
+
+    assert rig.run(play)["text"] == "Okay, cancelled."
+    assert rig.voice.silenced == 1
 
 
 def test_the_state_of_the_voice_is_told(rig):
