@@ -20,12 +20,14 @@ from edge_agent.config_files import find_config
 from edge_agent.errors import EdgeAgentError
 from edge_agent.models import find_model
 from edge_agent.service.logs import configure_logs
-from edge_agent.sim.broker import EmbeddedBroker
 from edge_agent.sim.crowd import many
+from edge_agent.sim.mosquitto import a_broker
 from edge_agent.sim.world import World
 
 SIZES = (10, 100, 1000)
-_ROUNDS = 12
+_ROUNDS = 30
+_PAUSE = 0.1
+"""Seconds between two commands: nobody says the next while the last is being done."""
 _IDLE_SECONDS = 10.0
 
 
@@ -90,7 +92,7 @@ def _machine() -> str:
 def _commands(devices: int, overrides: Sequence[str]) -> dict[str, Any]:
     """Whole commands to a daemon of its own, in a home of so many devices."""
     config = find_config("smart-home-hub.yaml", Path.cwd())
-    with EmbeddedBroker() as broker, World(broker.url, many(devices)) as world:
+    with a_broker() as broker, World(broker.url, many(devices)) as world:
         sets = [f"mqtt.url={broker.url}", "mqtt.protocol=3.1.1", "agent.id=bench"]
         sets += ["log.level=error", *overrides]
         with AgentProcess(config, sets) as agent, agent.requester as client:
@@ -110,6 +112,7 @@ def _commands(devices: int, overrides: Sequence[str]) -> dict[str, Any]:
                 if index:  # the first one after a start is not like the others
                     whole.append(done - sent)
                     to_device += [min(seen) - sent] if seen else []
+                time.sleep(_PAUSE)
             cpu, since = agent.cpu_seconds(), time.monotonic()
             time.sleep(_IDLE_SECONDS)
             idle = (agent.cpu_seconds() - cpu) / (time.monotonic() - since)
