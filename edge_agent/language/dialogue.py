@@ -14,7 +14,7 @@ from edge_agent.core.entity import Origin
 from edge_agent.core.names import fold
 from edge_agent.core.registry import Registry
 from edge_agent.language.interpreter import Before, Reading
-from edge_agent.language.vocabulary import stem
+from edge_agent.language.likeness import stem
 
 ANSWER_TIME = 30.0
 """Seconds to answer "which one?"."""

@@ -20,9 +20,10 @@ from edge_agent.language.corrections import (
     takes_back,
     without_unsaid,
 )
+from edge_agent.language.likeness import stem, wordly
 from edge_agent.language.numbers import numbers_at, numbers_in
 from edge_agent.language.synonyms import LITTLE_WORDS
-from edge_agent.language.vocabulary import Spoken, stem, wordly
+from edge_agent.language.vocabulary import Spoken
 from edge_agent.language.wording import EXCEPT, kind_words
 
 _VERBS = frozenset({"switch", "lock", "light", "back"})

@@ -4,15 +4,10 @@ A sentence is decoded against a bounded number of targets, chosen by likeness to
 work does not grow with the home. Choosing here only narrows; the model decides among them.
 """
 
-import heapq
-import math
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
-from functools import lru_cache
 
 from edge_agent.core.classes import CLASS_OF, CLASSES, ThingClass
 from edge_agent.core.command import Target
@@ -20,23 +15,12 @@ from edge_agent.core.entity import Area, Entity, Floor, Group, Kind
 from edge_agent.core.names import fold
 from edge_agent.core.registry import Registry
 from edge_agent.language.abilities import Abilities
-from edge_agent.language.synonyms import (
-    CLASS_WORDS,
-    COMMON_WORDS,
-    LITTLE_WORDS,
-    OTHER_WORDS,
-    hints,
-)
+from edge_agent.language.likeness import Name, NameIndex, stem, wordly
+from edge_agent.language.synonyms import CLASS_WORDS, hints
 from edge_agent.language.wording import kind_words
 
 NAMES = 10
 """How many names, areas and floors together a sentence is decoded against, at most."""
-
-_LITTLE = 0.1
-"""How much "the" counts in a name beside a word that tells names apart."""
-_HINT = 0.5
-_HERE = 0.3
-"""How much a hint, and being where the speaker is, count beside a word of the name."""
 
 _MOST_CLASSES = 2
 """How many classes of things are shown to the model, at most."""
@@ -103,22 +87,7 @@ class Vocabulary:
             self._named.extend(self._group(group))
         self._named.extend(registry.areas.values())
         self._named.extend(registry.floors.values())
-        self._index: dict[str, list[int]] = defaultdict(list)
-        for number, named in enumerate(self._named):
-            for word in dict.fromkeys(_words_of(named)):
-                self._index[stem(word)].append(number)
-        self._hinted: dict[str, list[int]] = defaultdict(list)
-        for number, named in enumerate(self._named):
-            for word in dict.fromkeys(map(stem, self._hints(named))):
-                self._hinted[word].append(number)
-        total = len(self._named)
-        self._weight = {
-            word: math.log(1 + total / len(numbers)) * (_LITTLE if word in LITTLE_WORDS else 1.0)
-            for word, numbers in self._index.items()
-        }
-        self._hint_weight = {
-            word: math.log(1 + total / len(numbers)) for word, numbers in self._hinted.items()
-        }
+        self._index = NameIndex([self._indexed(named) for named in self._named])
         self.kinds = tuple(
             kind_words(kind)[0][0]
             for kind in Kind
@@ -145,7 +114,7 @@ class Vocabulary:
             *also,
             *(
                 named
-                for named in self._ranked(text, area, most)
+                for named in self._most_like(text, area, most)
                 if not isinstance(named, Spoken) or named.target.phrase not in referred
             ),
         ][:most]
@@ -184,6 +153,21 @@ class Vocabulary:
         shown = [one[0] for one in classes[:_MOST_CLASSES]]
         return Candidates((*ranked[: most - len(shown)], *shown), targets)
 
+    def _most_like(
+        self, text: str, area: Area | None, most: int
+    ) -> Iterable[Spoken | Area | Floor]:
+        where = None if area is None else area.id
+        return (self._named[number] for number in self._index.ranked(text, where, most))
+
+    def _indexed(self, named: Spoken | Area | Floor) -> Name:
+        words = _words_of(named)
+        if not isinstance(named, Spoken):
+            return Name(words, (), named, {named.id} if isinstance(named, Area) else set())
+        ids = named.target.entities
+        known = (self.registry.entities.get(one) for one in ids)
+        areas = {one.area for one in known if one is not None and one.area is not None}
+        return Name(words, tuple(self._hints(named)), ids, areas)
+
     def describe(self, named: Spoken | Area | Floor) -> str:
         """A name as the model is shown it: `desk lamp, light in study`, `kitchen, room`."""
         if not isinstance(named, Spoken):
@@ -206,9 +190,9 @@ class Vocabulary:
     def _area(self, entity: Entity) -> Area | None:
         return self.registry.areas.get(entity.area) if entity.area else None
 
-    def _hints(self, named: Spoken | Area | Floor) -> Iterable[str]:
+    def _hints(self, named: Spoken) -> Iterable[str]:
         """Words that are not in a name and make it likely all the same: its kind and its room."""
-        if not isinstance(named, Spoken) or named.target.collective:
+        if named.target.collective:
             return
         for entity_id in named.target.entities:
             entity = self.registry.entities[entity_id]
@@ -237,75 +221,6 @@ class Vocabulary:
     def _areal(self, entity_id: str) -> Iterable[str]:
         area = self.registry.area_of(entity_id)
         return area.names if area else ()
-
-    def _ranked(self, text: str, area: Area | None, most: int) -> Sequence[Spoken | Area | Floor]:
-        # In the order of the sentence: of names that are as likely, always the same come first.
-        said = list(dict.fromkeys(map(stem, wordly(text).split())))
-        scores = self._likeness(said)
-        in_full: set[int] = set()
-        for number, score in scores.items():
-            words = dict.fromkeys(map(stem, _words_of(self._named[number])))
-            whole = sum(self._weight[word] for word in words)
-            scores[number] = score * (1 + score / whole)
-            if score > whole * 0.999:
-                in_full.add(number)
-        for word in said:
-            for number in self._hinted.get(word, ()):
-                scores[number] += _HINT * self._hint_weight[word]
-        if area is not None:
-            for number in scores:
-                if self._is_in(self._named[number], area):
-                    scores[number] = scores[number] * 1.1 + _HERE
-        # However many names have more words in common: one that was said in full comes first.
-        # Of several names of one thing the likeliest is enough, so twice as many are looked at.
-        best = heapq.nlargest(2 * most, scores, key=lambda at: (at in in_full, scores[at]))
-        ranked = self._once_each(best, in_full)[:most]
-        if len(self._named) <= most:
-            # A coffee machine is not named in a kitchen that has nothing else.
-            ranked.extend(number for number in range(len(self._named)) if number not in scores)
-        return [self._named[number] for number in ranked]
-
-    def _once_each(self, numbers: Sequence[int], in_full: set[int]) -> list[int]:
-        """Without further names of a thing, unless they were said."""
-        kept: list[int] = []
-        seen: set[object] = set()
-        for number in numbers:
-            named = self._named[number]
-            key = named.target.entities if isinstance(named, Spoken) else number
-            if key not in seen or number in in_full:
-                kept.append(number)
-                seen.add(key)
-        return kept
-
-    def _likeness(self, said: Sequence[str]) -> dict[int, float]:
-        """By name, how much of it was said: exactly, in other words, or misspelt."""
-        alike: dict[str, float] = {}
-        for word in said:
-            for known, likeness in self._alike(word):
-                alike[known] = max(alike.get(known, 0.0), likeness)
-        scores: dict[int, float] = defaultdict(float)
-        for known, likeness in alike.items():
-            for number in self._index[known]:
-                scores[number] += self._weight[known] * likeness
-        return scores
-
-    def _alike(self, word: str) -> Iterable[tuple[str, float]]:
-        same = [(other, 0.5) for other in _OTHER_STEMS.get(word, ()) if other in self._index]
-        if word in self._index:
-            return ((word, 1.0), *same)
-        if same or len(word) < 4 or word in COMMON_WORDS:
-            return same
-        # Misspelt or misheard: only for words that are no word of any name.
-        return ((near, 0.7) for near in get_close_matches(word, self._index, n=3, cutoff=0.75))
-
-    def _is_in(self, named: Spoken | Area | Floor, area: Area) -> bool:
-        if isinstance(named, Spoken):
-            return any(
-                self.registry.entities[entity_id].area == area.id
-                for entity_id in named.target.entities
-                if entity_id in self.registry.entities
-            )
-        return isinstance(named, Area) and named.id == area.id
 
     def _nearest(self, spoken: Spoken, area: Area | None) -> Spoken:
         """Of several things with one name, those where the speaker is."""
@@ -493,23 +408,6 @@ def _words_of(named: Spoken | Area | Floor) -> tuple[str, ...]:
         return named.words
     return tuple(word for name in named.names for word in fold(name).split())
 
-
-def wordly(text: str) -> str:
-    """A sentence as bare words with a space around each, to look for phrases in."""
-    return " " + " ".join(re.findall(r"[^\W_]+(?:['.-][^\W_]+)*", fold(text))) + " "
-
-
-@lru_cache(maxsize=20_000)
-def stem(word: str) -> str:
-    """A word without punctuation and plural, for comparing words of names and sentences."""
-    word = "".join(char for char in word if char.isalnum())
-    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
-
-
-_OTHER_STEMS = {
-    stem(word): sorted(set(map(stem, OTHER_WORDS[word]))) for word in sorted(OTHER_WORDS)
-}
-"""`OTHER_WORDS` as the index has words: "upstairs" is there without its s."""
 
 _CLASS_STEMS = {noun: frozenset(map(stem, words)) for noun, words in CLASS_WORDS.items()}
 """`CLASS_WORDS` as sentences are compared."""

@@ -13,8 +13,8 @@ from edge_agent.factory.compose.fitting import NAMED_ONLY, Repertoire
 from edge_agent.factory.compose.pointing import Pointer, put
 from edge_agent.factory.compose.resolving import Resolver
 from edge_agent.factory.compose.scene import Scene
+from edge_agent.language.likeness import stem, wordly
 from edge_agent.language.synonyms import LITTLE_WORDS, OTHER_WORDS
-from edge_agent.language.vocabulary import stem, wordly
 from edge_agent.language.wording import kind_words
 
 _NUMBERS = (5, 10, 20, 21, 30, 50, 70, 80, 100)

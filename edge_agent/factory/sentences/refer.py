@@ -10,7 +10,7 @@ from random import Random
 from edge_agent.core.entity import Area, Entity, Floor, Kind
 from edge_agent.core.names import fold
 from edge_agent.core.registry import Registry
-from edge_agent.language.vocabulary import stem
+from edge_agent.language.likeness import stem
 from edge_agent.language.wording import kind_words
 
 _BARE = 0.35

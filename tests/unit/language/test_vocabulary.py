@@ -4,8 +4,9 @@ from edge_agent.core.command import Target
 from edge_agent.core.entity import ON_OFF, Area, Capability, Entity, Kind
 from edge_agent.core.names import fold
 from edge_agent.core.registry import Changes, Registry
+from edge_agent.language.likeness import stem
 from edge_agent.language.synonyms import OTHER_WORDS
-from edge_agent.language.vocabulary import NAMES, Spoken, Vocabulary, stem
+from edge_agent.language.vocabulary import NAMES, Spoken, Vocabulary
 
 POWER = Capability("power", ON_OFF)
 SECURITY = {"lock.front", "lock.back", "cover.garage", "siren.attic"}
