@@ -129,7 +129,7 @@ def say(path: Path, overrides: Sequence[str], text: str, wav: Path | None) -> fl
     config = load_config(path, overrides)
     speech = speech_of(config)
     if speech is None:
-        return 0.0
+        raise VoiceError("voice.speech.engine is none: nothing speaks; legal: espeak, piper")
     if wav is None and not config.voice.has_speaker:
         raise VoiceError("voice.speaker is none: take --wav FILE, or name a speaker")
     samples = speech.synthesise(text)
