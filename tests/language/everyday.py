@@ -1,0 +1,206 @@
+"""Measures how well a model understands what people say at home, in the car and for a coffee.
+
+    python tests/language/everyday.py --place home car --model FILE
+
+The sentences of everyday.yaml were written for this and nothing learns from them. "Text @kitchen"
+is said in the kitchen. Expected is any of the outputs given. What the daemon does is right (done,
+answered, nothing where nothing is meant, or asked which of several things), asked back, refused or
+wrong.
+"""
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from msgspec.structs import replace
+
+from edge_agent.config import load_config
+from edge_agent.config_files import find_config
+from edge_agent.core.command import Meaning, Refusal
+from edge_agent.core.entity import Area
+from edge_agent.devices.homeassistant import HomeAssistant
+from edge_agent.factory.measure.judge import Judged, Verdict, judge, verdict, walk
+from edge_agent.parts import configured_registry, vehicle
+from edge_agent.sim.home import load_home
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "voice"))
+from measured import ROOT, Mind, Place, coffee_maker, share, table
+
+SENTENCES = Path(__file__).with_suffix(".yaml")
+OUTCOMES = ("right", "asked", "refused", "wrong")
+"""What comes of a sentence, the harmless first."""
+_HEAD = ("place", "sort", "read exactly", *OUTCOMES)
+
+
+def home() -> Place:
+    """The home of the demo."""
+    config = load_config(find_config("smart-home-hub.yaml", ROOT))
+    registry, known = configured_registry(config), HomeAssistant("homeassistant")
+    for device in load_home():
+        for topic, payload in device.discovery.items():
+            registry = registry.apply(known.discover(topic, payload.encode()))
+    return Place(config, registry)
+
+
+def car() -> Place:
+    """The vehicle of the head unit."""
+    config = load_config(find_config("car-head-unit.yaml", ROOT))
+    signals = vehicle(config)
+    assert signals is not None
+    return Place(config, configured_registry(config).apply(signals.known()))
+
+
+PLACES: Mapping[str, Callable[[], Place]] = {"home": home, "car": car, "coffee": coffee_maker}
+
+
+@dataclass(frozen=True)
+class Said:
+    """A sentence of the file."""
+
+    place: str
+    sort: str
+    text: str
+    area: str | None
+    outputs: Sequence[str]
+
+    def meant(self, mind: Mind) -> tuple[Sequence[Meaning], bool]:
+        """What it may mean, and whether the grammar of this sentence has any of it."""
+        here = self.where(mind)
+        sentence = mind.interpreter.prepare(self.text, mind.vocabulary, here)
+        found: list[Meaning] = []
+        reachable = False
+        for output in self.outputs:
+            tokens = mind.interpreter.tokens_of(output)
+            meaning = walk(sentence.root, tokens)
+            reachable = reachable or meaning is not None
+            if meaning is None:
+                # An output names all that it is about: its own grammar has what is no mistake.
+                itself = mind.interpreter.prepare(output, mind.vocabulary, here)
+                meaning = walk(itself.root, tokens)
+            if meaning is None or (isinstance(meaning, Refusal) and output != "none"):
+                raise SystemExit(f"{SENTENCES.name}: {output!r} cannot be said of {self.text!r}")
+            found.append(meaning)
+        return found, reachable
+
+    def where(self, mind: Mind) -> Area | None:
+        """Where it is said."""
+        if self.area is None:
+            return None
+        if (area := mind.registry.area_named(self.area)) is None:
+            raise SystemExit(f"{SENTENCES.name}: no such area: {self.text} @{self.area}")
+        return area
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a sentence."""
+
+    said: Said
+    judged: Judged
+    sure: float
+    """0 to 1."""
+    outcome: str
+    """One of `OUTCOMES`."""
+
+    def told(self) -> str:
+        """The failure as a person reads it."""
+        where = f" @{self.said.area}" if self.said.area else ""
+        got = f"{self.judged.said or 'nothing'}  ({self.sure:.2f})"
+        notes = [note for note in (self.judged.blocked,) if note]
+        if not self.judged.reachable:
+            notes.append("the grammar has no such words here")
+        lines = (
+            f"{self.outcome}: {self.said.place}, {self.said.sort}: {self.said.text}{where}",
+            f"    expected  {self.judged.expected}",
+            f"    got       {'; '.join((got, *notes))}",
+        )
+        return "\n".join(lines)
+
+
+def sentences(places: Sequence[str], count: int | None) -> Iterator[Said]:
+    """The first so many of each sort in some places, or all."""
+    for place, sorts in yaml.safe_load(SENTENCES.read_text()).items():
+        for sort, known in sorts.items() if place in places else ():
+            for key, outputs in list(known.items())[:count]:
+                text, _, area = key.partition(" @")
+                legal = [outputs] if isinstance(outputs, str) else outputs
+                yield Said(place, sort, text, area or None, legal)
+
+
+def result(said: Said, mind: Mind) -> Result:
+    """What the model makes of a sentence, and what the daemon would do about it."""
+    meant, reachable = said.meant(mind)
+    sentence = mind.interpreter.prepare(said.text, mind.vocabulary, said.where(mind))
+    judged = judge(
+        mind.interpreter,
+        sentence,
+        mind.registry,
+        meant,
+        expected=" | ".join(said.outputs),
+        reachable=reachable,
+        labels={},
+    )
+    calibration = mind.interpreter.calibration
+    sure = calibration.confidence(judged.evidence)
+    return Result(said, judged, sure, outcome(judged, meant, verdict(judged, calibration)))
+
+
+def outcome(judged: Judged, meant: Sequence[Meaning], done: Verdict) -> str:
+    """What the daemon's answer is worth to who spoke."""
+    match done:
+        case Verdict.REFUSED:
+            return "right" if any(isinstance(one, Refusal) for one in meant) else "refused"
+        case Verdict.ASKED:
+            # Who names one of several things is to be asked which.
+            which = judged.right and judged.blocked == "ambiguous target"
+            return "right" if which else "asked"
+    return "right" if judged.right else "wrong"
+
+
+def row(place: str, sort: str, results: Sequence[Result]) -> Sequence[str]:
+    """A line of the table."""
+    total, found = len(results), Counter(one.outcome for one in results)
+    exact = share(sum(one.judged.right for one in results), total)
+    outcomes = (f"{found[name] / total:.1%} ({found[name]})" for name in OUTCOMES)
+    return (place, sort, exact, *outcomes)
+
+
+def main() -> None:
+    """Measures and prints."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("--count", type=int, default=None, help="so many of each sort, to try it")
+    parser.add_argument("--place", nargs="+", default=list(PLACES), choices=list(PLACES))
+    parser.add_argument("--model", type=Path, default=None, help="GGUF file; default: the shipped")
+    options = parser.parse_args()
+    results: list[Result] = []
+    name = ""
+    for key in options.place:
+        place = PLACES[key]()
+        if options.model is not None:
+            model = replace(place.config.model, file=str(options.model))
+            place = Place(replace(place.config, model=model), place.registry)
+        mind = Mind(place)
+        name = mind.name
+        results += [result(said, mind) for said in sentences([key], options.count)]
+    rows = []
+    for place in options.place:
+        there = [one for one in results if one.said.place == place]
+        rows += [
+            row(place, sort, [one for one in there if one.said.sort == sort])
+            for sort in dict.fromkeys(one.said.sort for one in there)
+        ]
+        rows.append(row(place, "all", there))
+    rows.append(row("all", "all", results))
+    failed = [one for one in results if one.outcome != "right" or not one.judged.right]
+    for one in sorted(failed, key=lambda one: -OUTCOMES.index(one.outcome)):
+        print(one.told())
+    print(f"language model: {name}")
+    print(table(_HEAD, rows))
+
+
+if __name__ == "__main__":
+    main()
