@@ -123,6 +123,8 @@ class Clauses:
         driver = next((one for one in able if "driver" in fold(one.name)), None)
         if unclear and driver is not None and random.random() < 0.4:
             entity, unclear = driver, False
+        if unclear and any(one is not entity and one.area == entity.area for one in able):
+            raise Miss  # nobody could tell which of them is meant
         text, wanted = self.valued(phrasing.text, phrasing, entity)
         pointed = self._pointer.point(text, [entity], named=bool(phrasing.named), here=unclear)
         reference = replace(pointed.reference, how="implied")
