@@ -4,7 +4,7 @@
 
 The sentences of everyday.yaml were written for this and nothing learns from them. "Text @kitchen"
 is said in the kitchen. Expected is any of the outputs given. What the daemon does is right (done,
-answered, nothing where nothing is meant, or asked which of several things), asked back, refused or
+answered, nothing where nothing is meant, or asked for what was left open), asked back, refused or
 wrong.
 """
 
@@ -20,10 +20,13 @@ from msgspec.structs import replace
 
 from edge_agent.config import load_config
 from edge_agent.config_files import find_config
-from edge_agent.core.command import Meaning, Refusal
+from edge_agent.core.command import Meaning, Plan, Refusal
 from edge_agent.core.entity import Area
+from edge_agent.core.order import Menu
+from edge_agent.devices.appliance import Appliance
 from edge_agent.devices.homeassistant import HomeAssistant
 from edge_agent.factory.measure.judge import Judged, Verdict, judge, verdict, walk
+from edge_agent.language.interpreter import Sentence
 from edge_agent.parts import configured_registry, vehicle
 from edge_agent.sim.home import load_home
 
@@ -67,10 +70,8 @@ class Said:
     area: str | None
     outputs: Sequence[str]
 
-    def meant(self, mind: Mind) -> tuple[Sequence[Meaning], bool]:
-        """What it may mean, and whether the grammar of this sentence has any of it."""
-        here = self.where(mind)
-        sentence = mind.interpreter.prepare(self.text, mind.vocabulary, here)
+    def meant(self, sentence: Sentence, mind: Mind) -> tuple[Sequence[Meaning], bool]:
+        """What it may mean, and whether its own grammar has any of it in these words."""
         found: list[Meaning] = []
         reachable = False
         for output in self.outputs:
@@ -79,7 +80,7 @@ class Said:
             reachable = reachable or meaning is not None
             if meaning is None:
                 # An output names all that it is about: its own grammar has what is no mistake.
-                itself = mind.interpreter.prepare(output, mind.vocabulary, here)
+                itself = mind.interpreter.prepare(output, mind.vocabulary, self.where(mind))
                 meaning = walk(itself.root, tokens)
             if meaning is None or (isinstance(meaning, Refusal) and output != "none"):
                 raise SystemExit(f"{SENTENCES.name}: {output!r} cannot be said of {self.text!r}")
@@ -131,10 +132,16 @@ def sentences(places: Sequence[str], count: int | None) -> Iterator[Said]:
                 yield Said(place, sort, text, area or None, legal)
 
 
-def result(said: Said, mind: Mind) -> Result:
+def menu_of(place: Place) -> Menu:
+    """What an order of its appliance has to say; an empty one where it is none."""
+    settings = place.config.appliance
+    return Appliance(settings).menu if settings else Menu()
+
+
+def result(said: Said, mind: Mind, menu: Menu) -> Result:
     """What the model makes of a sentence, and what the daemon would do about it."""
-    meant, reachable = said.meant(mind)
     sentence = mind.interpreter.prepare(said.text, mind.vocabulary, said.where(mind))
+    meant, reachable = said.meant(sentence, mind)
     judged = judge(
         mind.interpreter,
         sentence,
@@ -146,19 +153,28 @@ def result(said: Said, mind: Mind) -> Result:
     )
     calibration = mind.interpreter.calibration
     sure = calibration.confidence(judged.evidence)
-    return Result(said, judged, sure, outcome(judged, meant, verdict(judged, calibration)))
+    understood = walk(sentence.root, mind.interpreter.tokens_of(judged.said))
+    partial = isinstance(understood, Plan) and bool(menu.missing(understood))
+    done = verdict(judged, calibration)
+    return Result(said, judged, sure, outcome(judged, meant, done, partial=partial))
 
 
-def outcome(judged: Judged, meant: Sequence[Meaning], done: Verdict) -> str:
-    """What the daemon's answer is worth to who spoke."""
-    match done:
-        case Verdict.REFUSED:
-            return "right" if any(isinstance(one, Refusal) for one in meant) else "refused"
-        case Verdict.ASKED:
-            # Who names one of several things is to be asked which.
-            which = judged.right and judged.blocked == "ambiguous target"
-            return "right" if which else "asked"
-    return "right" if judged.right else "wrong"
+def outcome(judged: Judged, meant: Sequence[Meaning], done: Verdict, *, partial: bool) -> str:
+    """What the daemon's answer is worth to who spoke.
+
+    Args:
+        judged: What the model made of the sentence.
+        meant: What the sentence may mean.
+        done: What is done about that.
+        partial: Whether it is an order that leaves out what an order has to say.
+    """
+    if done is Verdict.REFUSED:
+        return "right" if any(isinstance(one, Refusal) for one in meant) else "refused"
+    # Who names one of several things, or orders half of something, is to be asked for the rest.
+    left_open = partial or judged.blocked == "ambiguous target"
+    if judged.right and (left_open or done is not Verdict.ASKED):
+        return "right"
+    return "asked" if left_open or done is Verdict.ASKED else "wrong"
 
 
 def row(place: str, sort: str, results: Sequence[Result]) -> Sequence[str]:
@@ -185,7 +201,8 @@ def main() -> None:
             place = Place(replace(place.config, model=model), place.registry)
         mind = Mind(place)
         name = mind.name
-        results += [result(said, mind) for said in sentences([key], options.count)]
+        menu = menu_of(place)
+        results += [result(said, mind, menu) for said in sentences([key], options.count)]
     rows = []
     for place in options.place:
         there = [one for one in results if one.said.place == place]
