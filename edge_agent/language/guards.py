@@ -12,6 +12,7 @@ from edge_agent.language.mentions import Mentions, puts_right
 from edge_agent.language.negation import is_denied
 from edge_agent.language.numbers import numbers_in
 from edge_agent.language.opposites import contradicts
+from edge_agent.language.unwanted import sets_unwanted, without_unwanted
 from edge_agent.language.wording import EXCEPT
 
 _STOP = frozenset(
@@ -280,8 +281,10 @@ def unheeded(text: str, plan: Plan, names: Mentions | None = None) -> str | None
     bare = _IDLE_TIME.sub("", plain(text))
     if _CALLED_OFF.search(bare):
         return "it was called off"
+    if sets_unwanted(bare, plan):
+        return "I heard a not"
     used = _numbers_used(plan)
-    bare = names.meant(bare, used)
+    bare = names.meant(without_unwanted(bare, plan, names.other_words), used)
     excepting = any(f" {EXCEPT} " in action.target.phrase for action in plan.actions)
     if _is_negated(bare, plan, names, excepting=excepting):
         return "I heard a not"

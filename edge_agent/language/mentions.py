@@ -123,6 +123,12 @@ class Mentions:
             number for name in (*self.names, *self.places) for number in numbers_in(name)
         )
 
+    @property
+    def other_words(self) -> frozenset[str]:
+        """Stems of what the plan is not about, and of the values that it does not set."""
+        words = " ".join((*self.others, *self.choices)).split()
+        return frozenset(map(stem, words))
+
     def meant(self, bare: str, used: Iterable[float]) -> str:
         """A sentence without what it takes back or rules out, but for the things' names.
 

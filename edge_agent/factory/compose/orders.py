@@ -20,6 +20,7 @@ from edge_agent.language.grammar import MOST_ACTIONS
 
 _ORDERED = 0.5
 _MENU, _WHOLE, _CORRECTED = 0.7, 0.9, 0.03
+_WITHOUT, _AFTERTHOUGHT = 0.15, 0.05
 _TWICE = re.compile(r"\b(\w+) \1\b")
 _ONE = re.compile(r"\b(one|1) (shot|sugar|cup|serving)s\b")
 _AN = re.compile(r"\ba (?=[aeiou])")
@@ -96,9 +97,38 @@ class Ordering:
         for number, slot in enumerate(behind):
             link = random.choice(menu.ands if number else menu.withs)
             text += (link if text or "with" in link else "") + said(slot)
+        if text and whole:
+            if random.random() < _WITHOUT:
+                text += self._without(extras, clauses)
+            elif random.random() < _AFTERTHOUGHT:
+                text += self._afterthought([*ahead, main, *behind], clauses)
         around = random.choice(menu.openers if whole else menu.partial)
         text = _AN.sub("an ", _ONE.sub(r"\1 \2", around.replace("{order}", text.strip(" ,"))))
         return self._resolver.commands(clauses, text, None)
+
+    def _without(self, said: Sequence[str], clauses: list[Clause]) -> str:
+        """Add "no sugar": nothing is set then, unless the machine has an option for that."""
+        random, menu = self._random, self._menu
+        left = [slot for slot in menu.unwanted if slot in self._slots and slot not in said]
+        if not left:
+            raise Miss
+        slot = random.choice(left)
+        noun, entity = menu.unwanted[slot], self._slots[slot]
+        domain = _setting(entity).domain
+        options = domain.options if isinstance(domain, Choice) else ()
+        none = next((one for one in options if one in {"none", f"no {noun}"}), None)
+        if none is not None:
+            clauses.append(_clause(entity, noun, none))
+        return random.choice(menu.withouts) + noun
+
+    def _afterthought(self, said: Sequence[str], clauses: list[Clause]) -> str:
+        """Add "actually make that medium": an option of a slot that was said already."""
+        at = self._random.randrange(len(said))
+        words, clause = self._filled(self._slots[said[at]])
+        if clause.wanted == clauses[at].wanted:
+            raise Miss
+        clauses[at] = clause
+        return self._random.choice(self._menu.afterthoughts) + words
 
     def _with_noun(self, slot: str, words: str) -> str:
         domain = _setting(self._slots[slot]).domain
@@ -132,10 +162,7 @@ class Ordering:
             if not wanted:
                 raise Miss
             said = say_number(wanted, capability, self._random)
-        names = tuple(fold(name) for name in entity.names)
-        reference = Reference(said, (entity.id,), names, how="order")
-        phrasing = Phrasing(said, "order", (entity.kind,), (capability.attribute, "{option}"))
-        return said, Clause(said, (reference,), capability.attribute, wanted, phrasing)
+        return said, _clause(entity, said, wanted)
 
 
 _ATTRIBUTES = (Attribute.OPTION, Attribute.VALUE)
@@ -144,6 +171,14 @@ _ATTRIBUTES = (Attribute.OPTION, Attribute.VALUE)
 def _setting(entity: Entity) -> Capability:
     """What is set of a setting."""
     return next(one for one in entity.capabilities if one.attribute in _ATTRIBUTES)
+
+
+def _clause(entity: Entity, said: str, wanted: str | float) -> Clause:
+    attribute = _setting(entity).attribute
+    names = tuple(fold(name) for name in entity.names)
+    reference = Reference(said, (entity.id,), names, how="order")
+    phrasing = Phrasing(said, "order", (entity.kind,), (attribute, "{option}"))
+    return Clause(said, (reference,), attribute, wanted, phrasing)
 
 
 def _slots(scene: Scene, named: Mapping[str, Sequence[str]]) -> Mapping[str, Entity]:

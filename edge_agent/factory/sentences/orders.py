@@ -37,6 +37,12 @@ class Menu(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """and before the next ones."""
     corrections: list[str] = []
     """What stands between an option that was wrong and the right one."""
+    afterthoughts: list[str] = []
+    """What stands behind an order, before another option than the one that was said."""
+    unwanted: dict[str, str] = {}
+    """What people say that they do not want of a slot."""
+    withouts: list[str] = []
+    """What stands before that."""
 
 
 class _Written(msgspec.Struct, forbid_unknown_fields=True):
