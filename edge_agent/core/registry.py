@@ -23,9 +23,10 @@ class Changes:
     areas: tuple[Area, ...] = ()
     problems: tuple[str, ...] = ()
     """Sentences for the log and health: what was refused and why."""
+    groups: tuple[Group, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.upsert or self.remove or self.areas)
+        return bool(self.upsert or self.remove or self.areas or self.groups)
 
 
 _T = TypeVar("_T")
@@ -77,6 +78,8 @@ class Registry:
         """A snapshot with the changes in it; this very one where nothing differs."""
         entities = dict(self.entities)
         areas = dict(self.areas)
+        # What the configuration calls so stays what it says.
+        groups = {group.id: group for group in changes.groups} | dict(self.groups)
         for entity_id in changes.remove:
             entities.pop(entity_id, None)
         for area in changes.areas:
@@ -89,10 +92,15 @@ class Registry:
             if entity.area is not None and entity.area not in areas:
                 areas[entity.area] = Area(entity.area, entity.area.replace("_", " "))
             entities[entity.id] = entity
-        if entities == dict(self.entities) and areas == dict(self.areas):
+        known = (dict(self.entities), dict(self.areas), dict(self.groups))
+        if (entities, areas, groups) == known:
             return self
         return replace(
-            self, version=self.version + 1, entities=_frozen(entities), areas=_frozen(areas)
+            self,
+            version=self.version + 1,
+            entities=_frozen(entities),
+            areas=_frozen(areas),
+            groups=_frozen(groups),
         )
 
     def area_named(self, name: str | None) -> Area | None:

@@ -5,7 +5,7 @@ are called is in `vss_things`. Every signal is also reported raw, as `value` of 
 is what the interlocks read.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Final, TypeAlias
@@ -15,6 +15,7 @@ from edge_agent.core.entity import (
     Area,
     Attribute,
     Entity,
+    Group,
     Kind,
     Value,
 )
@@ -30,6 +31,13 @@ from edge_agent.errors import ConfigError, DeviceError
 __all__ = ["Signal", "Vss", "load_vss_json"]
 
 _MAX_PAYLOAD: Final = 4096
+_ROWS: Final = (
+    ("front", (), frozenset({"driver", "passenger"})),
+    ("rear", ("back",), frozenset({"rear_left", "rear_right"})),
+)
+"""What a row of seats is called, and its zones."""
+_IN_ROWS: Final = (Kind.WINDOW, Kind.LIGHT, Kind.SHADE, Kind.MIRROR)
+"""What people speak of by its row: "the rear windows"."""
 _SECURITY: Final = frozenset({Kind.DOOR, Kind.TRUNK, Kind.LOCK})
 _Parts: TypeAlias = list[tuple[Signal, Thing]]
 
@@ -86,10 +94,12 @@ class Vss:
         return frozenset(topic for bound in self._bound.values() for topic in bound.controls.topics)
 
     def known(self) -> Changes:
-        """All entities and zones, as one change to an empty registry."""
+        """All entities, zones and rows, as one change to an empty registry."""
+        entities = tuple(bound.entity for bound in self._bound.values())
         return Changes(
-            upsert=tuple(bound.entity for bound in self._bound.values()),
+            upsert=entities,
             areas=tuple(self._areas.values()),
+            groups=tuple(_rows(entities)),
             problems=tuple(self._problems),
         )
 
@@ -205,6 +215,16 @@ class Vss:
         area = Area(slug(name), name, aliases=ZONES.get(name, ()))
         self._areas.setdefault(area.id, area)
         return area.id
+
+
+def _rows(entities: Iterable[Entity]) -> Iterator[Group]:
+    """What a row has several of: "front windows"."""
+    for row, others, zones in _ROWS:
+        for kind in _IN_ROWS:
+            members = [one.id for one in entities if one.kind is kind and one.area in zones]
+            if len(members) > 1:
+                names = [f"{word} {kind.plural}" for word in (row, *others)]
+                yield Group(slug(names[0]), names[0], tuple(members), tuple(names[1:]))
 
 
 def _raw(value: str | float | bool) -> Value:

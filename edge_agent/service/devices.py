@@ -4,12 +4,12 @@ Messages come in, changes go out to whoever waits. Knows topics only through the
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
 from edge_agent.core.command import Command
-from edge_agent.core.entity import Area, Entity
+from edge_agent.core.entity import Entity
 from edge_agent.core.registry import Changes, Registry
 from edge_agent.core.state import StateStore
 from edge_agent.devices.adapter import Adapter, Outgoing
@@ -94,8 +94,8 @@ class Devices:
         version = self.registry.version + 1
         self.registry = replace(registry, version=version)
         entities = tuple(entity for _, entity in self._served.values())
-        areas = _areas(adapter.known() for adapter, _ in self._known)
-        self.registry = self.registry.apply(Changes(entities, areas=areas))
+        known = [adapter.known() for adapter, _ in self._known]
+        self.registry = self.registry.apply(_with_places(Changes(entities), known))
 
     def expire(self) -> None:
         """Forget states that their devices would have repeated by now (`expire_after`)."""
@@ -135,7 +135,7 @@ class Devices:
         self._served = served
         for entity_id in gone:
             self.state.forget(entity_id)
-        self.registry = self.registry.apply(Changes(found, gone, _areas(changes)))
+        self.registry = self.registry.apply(_with_places(Changes(found, gone), changes))
         return True
 
     def _arbitrated(self) -> dict[str, tuple[Adapter, Entity]]:
@@ -170,8 +170,13 @@ class Devices:
                     self.state.observe(change, message.received, retained=message.retain)
 
 
-def _areas(changes: Iterable[Changes]) -> tuple[Area, ...]:
-    return tuple(area for change in changes for area in change.areas)
+def _with_places(entities: Changes, changes: Sequence[Changes]) -> Changes:
+    """Changes of entities with the areas and groups of others."""
+    return replace(
+        entities,
+        areas=tuple(area for change in changes for area in change.areas),
+        groups=tuple(group for change in changes for group in change.groups),
+    )
 
 
 def _covers(topic_filter: str, topic: str) -> bool:

@@ -9,8 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from edge_agent.core.entity import Entity, Group, Kind
-from edge_agent.core.names import clean_name, slug
+from edge_agent.core.names import clean_name
 from edge_agent.core.registry import Registry
 from edge_agent.devices.vss import Vss
 from edge_agent.devices.vss_signals import Signal
@@ -27,10 +26,6 @@ _WHEELS: Final = tuple(
     for row, end in ((1, "front"), (2, "rear"))
     for side in ("Left", "Right")
 )
-_IN_FRONT: Final = frozenset({"driver", "passenger"})
-_IN_REAR: Final = frozenset({"rear_left", "rear_right"})
-_GROUPED: Final = 0.3
-"""How many cars have groups."""
 _OWNED: Final = 0.12
 """How often a seat is somebody's."""
 _NO_PLACE: Final = (("", None),)
@@ -64,22 +59,7 @@ def invent_car(
     """
     car = _Car(random, names, archetypes, split)
     known = Vss(tuple(car.signals())).known()
-    if home is not None:
-        return home.apply(known)
-    groups = _groups(known.upsert) if random.random() < _GROUPED else ()
-    return Registry.configured(groups=groups).apply(known)
-
-
-def _groups(entities: Sequence[Entity]) -> Sequence[Group]:
-    """What belongs together in a row, as a configuration names it: `front windows`."""
-    found: list[Group] = []
-    for row, zones in (("front", _IN_FRONT), ("rear", _IN_REAR)):
-        for kind in (Kind.WINDOW, Kind.LIGHT, Kind.SHADE, Kind.MIRROR):
-            members = [one.id for one in entities if one.kind is kind and one.area in zones]
-            if len(members) > 1:
-                name = f"{row} {kind.plural}"
-                found.append(Group(slug(name), name, tuple(members)))
-    return found
+    return (home or Registry()).apply(known)
 
 
 class _Car:

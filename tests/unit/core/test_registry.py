@@ -129,3 +129,13 @@ def test_twin_that_names_its_room_already_does_not_say_it_twice():
 def test_floors_and_groups_answer_to_their_aliases():
     assert Floor("g", "ground floor", ("downstairs",)).names == ("ground floor", "downstairs")
     assert Group("m", "mood", ("a",), ("cosy",)).names == ("mood", "cosy")
+
+
+def test_what_the_configuration_groups_stays_as_it_says():
+    own = Group("rear_windows", "rear windows", ("light.a",))
+    home = Registry.configured(groups=[own])
+    found = (Group("rear_windows", "rear windows", ("x",)), Group("front", "front", ("y",)))
+    known = home.apply(Changes(groups=found))
+    assert known.groups == {"rear_windows": own, "front": found[1]}
+    assert known.version == home.version + 1
+    assert known.apply(Changes(groups=found)) is known

@@ -193,6 +193,17 @@ def test_doors_trunk_and_child_locks_are_guarded_and_never_in_all():
         assert entity.capability(attribute).risk_of(safe) is Risk.COMFORT
 
 
+def test_what_a_row_has_several_of_is_spoken_of_together():
+    door = "Vehicle.Cabin.Door.Row{}.{}.Window.Position"
+    paths = [door.format(row, side) for row in (1, 2) for side in ("DriverSide", "PassengerSide")]
+    known = Vss([number(path) for path in paths]).known()
+    assert {group.names: group.members for group in known.groups} == {
+        ("front windows",): tuple(one.id for one in known.upsert[:2]),
+        ("rear windows", "back windows"): tuple(one.id for one in known.upsert[2:]),
+    }
+    assert Vss([number(paths[0]), number(paths[2])]).known().groups == ()
+
+
 def test_a_temperature_has_a_range_of_its_own():
     signal = number("Cabin.HVAC.Station.Row1.Driver.Temperature", None, None, "celsius", "float")
     adapter, _ = car(signal)
