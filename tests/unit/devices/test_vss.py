@@ -194,7 +194,7 @@ def test_doors_trunk_and_child_locks_are_guarded_and_never_in_all():
 
 
 def test_what_a_row_has_several_of_is_spoken_of_together():
-    door = "Vehicle.Cabin.Door.Row{}.{}.Window.Position"
+    door = "Cabin.Door.Row{}.{}.Window.Position"
     paths = [door.format(row, side) for row in (1, 2) for side in ("DriverSide", "PassengerSide")]
     known = Vss([number(path) for path in paths]).known()
     assert {group.names: group.members for group in known.groups} == {
