@@ -85,12 +85,13 @@ def load_source(directory: Path = BANK) -> Source:
     names = load_names(directory / "names")
     items = read_bank(directory / "items.yaml", Some)
     kinds = {kind: names.synonyms[kind.value] for kind in Kind if kind.value in names.synonyms}
+    things = {noun: others for noun, others in names.synonyms.items() if noun not in set(Kind)}
     rooms = {fold(room): tuple(map(fold, others)) for room, others in names.room_synonyms.items()}
     return Source(
         load_bank(directory),
         names,
         load_archetypes(directory / "devices"),
-        Synonyms(kinds, rooms),
+        Synonyms(kinds, rooms, things),
         tuple(items),
     )
 

@@ -4,13 +4,14 @@ Gives the words and what they stand for; knows no verbs and no model.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from edge_agent.core.entity import Area, Entity, Floor, Kind
 from edge_agent.core.names import fold
 from edge_agent.core.registry import Registry
 from edge_agent.language.likeness import stem
+from edge_agent.language.synonyms import OTHER_WORDS
 from edge_agent.language.wording import kind_words
 
 _BARE = 0.35
@@ -62,10 +63,12 @@ class Apart:
 
 @dataclass(frozen=True, slots=True)
 class Synonyms:
-    """Other nouns for kinds and other names for rooms."""
+    """Other nouns for kinds, other names for rooms, and other nouns for what names say."""
 
     kinds: Mapping[Kind, Sequence[str]]
     rooms: Mapping[str, Sequence[str]]
+    things: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """By a noun more particular than that of a kind: `tv`, `air conditioner`."""
 
 
 class Referrer:
@@ -80,6 +83,7 @@ class Referrer:
             entity.id: [frozenset(map(stem, fold(name).split())) for name in entity.names]
             for entity in registry.entities.values()
         }
+        self._nouns = {kind: self._nouns_for(kind) for kind in Kind}
         nouns = (noun for kind in Kind for pair in kind_words(kind) for noun in pair)
         rooms = (fold(name) for area in registry.areas.values() for name in area.names)
         self._general = {stem(word) for name in (*nouns, *rooms) for word in name.split()}
@@ -315,16 +319,44 @@ class Referrer:
 
     def noun(self, kind: Kind, *, plural: bool) -> str:
         """A noun for a kind."""
-        nouns = [pair[plural] for pair in kind_words(kind)[:2]]
-        others = self._synonyms.kinds.get(kind, ())
+        known, others = self._nouns[kind]
+        nouns = [pair[plural] for pair in known]
         roll = self._random.random()
         if others and roll < 0.12:
             noun = self._random.choice(others)
             return _plural(noun) if plural else noun
         return nouns[0] if roll < 0.85 else self._random.choice(nouns)
 
+    def _nouns_for(self, kind: Kind) -> tuple[Sequence[tuple[str, str]], Sequence[str]]:
+        """The nouns of a kind, and others, that stand for all that there are of it.
+
+        Where one thermostat is called "air conditioner", nobody means another one by "the ac".
+        """
+        names = [
+            {word for words in self._words[entity.id] for word in words}
+            for entity in self._registry.entities.values()
+            if entity.kind is kind
+        ]
+
+        def is_general(noun: str) -> bool:
+            words = {stem(word) for word in noun.split()}
+            words |= {stem(other) for word in words for other in OTHER_WORDS.get(word, ())}
+            named = sum(not words.isdisjoint(one) for one in names)
+            return named in {0, len(names)}
+
+        first, *second = kind_words(kind)[:2]
+        others = self._synonyms.kinds.get(kind, ())
+        return (
+            [first, *(pair for pair in second if is_general(pair[0]))],
+            [noun for noun in others if is_general(noun)],
+        )
+
     def _other_noun(self, entity: Entity, name: str) -> str | None:
         """The name with another noun for its kind: "desk light" for the desk lamp."""
+        for noun in sorted(self._synonyms.things, key=len, reverse=True):
+            if f" {name}".endswith(f" {noun}"):
+                other = name.removesuffix(noun) + self._random.choice(self._synonyms.things[noun])
+                return other if self._is_free(entity, other) else None
         others = [fold(other) for other in self._synonyms.kinds.get(entity.kind, ())]
         nouns = [*others, *(noun for pair in kind_words(entity.kind) for noun in pair[:1])]
         for noun in sorted(nouns, key=len, reverse=True):

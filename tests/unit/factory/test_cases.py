@@ -55,7 +55,8 @@ def test_the_daemon_can_say_every_output_and_it_means_something(split: Split, so
         vocabulary = vocabularies.setdefault(id(world), Vocabulary(world.registry))
         slots = slots_of(case.text, case.candidates.targets, vocabulary, case.before)
         grammar = compile_grammar(Abilities(world.registry), slots, words, END)
-        root = grammar.questions if is_question(case.text) else grammar.commands
+        asks = is_question(case.text, follows=case.before is not None)
+        root = grammar.questions if asks else grammar.commands
         tokens, node = (*words(f" {case.output}"), END), root
         for token in tokens:
             assert token in node.edges, case

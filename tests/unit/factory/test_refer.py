@@ -140,3 +140,20 @@ def test_the_specific_words_of_a_name_are_neither_kinds_nor_rooms(referrer: Refe
     assert referrer.specific("the kitchen light") == {"the"}
     assert referrer.specific("Kitchen Stardust Light") == {"stardust"}
     assert frozenset({"bedroom", "blind"}) in set(referrer.words())
+
+
+def test_what_one_thing_is_called_stands_for_no_other() -> None:
+    cool, warm = (
+        Entity(f"climate.{name[:1]}", name, Kind.CLIMATE, ())
+        for name in ("bedroom air conditioner", "hall thermostat")
+    )
+    synonyms = Synonyms(
+        {Kind.CLIMATE: ("ac", "climate")}, {}, {"air conditioner": ("ac", "aircon")}
+    )
+    referrer = Referrer(Registry().apply(Changes((cool, warm))), synonyms, Random(1))
+    kinds = {referrer.noun(Kind.CLIMATE, plural=False) for _ in range(300)}
+    assert kinds == {"thermostat", "heating", "climate"}
+    said = {referrer.to_name(cool, None).text.removeprefix("the ") for _ in range(200)}
+    assert said >= {"bedroom ac", "bedroom aircon"}
+    alone = Referrer(Registry().apply(Changes((cool,))), synonyms, Random(1))
+    assert "ac" in {alone.noun(Kind.CLIMATE, plural=False) for _ in range(300)}
