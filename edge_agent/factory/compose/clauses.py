@@ -117,16 +117,18 @@ class Clauses:
     def _implied(self, phrasing: Phrasing, able: Sequence[Entity]) -> Clause:
         """A phrasing that names no device: its kind, here or in a room that it says."""
         random = self._scene.random
+        spoken_of = self._scene.referrer.spoken_of(phrasing.text, able)
+        able, named = spoken_of or able, bool(phrasing.named or spoken_of)
         entity = random.choice(able)
         # "My back is cold" means the speaker's seat, and the driver's where nobody said who speaks.
-        unclear = bool(phrasing.named) and len(able) > 1
+        unclear = named and len(able) > 1
         driver = next((one for one in able if "driver" in fold(one.name)), None)
         if unclear and driver is not None and random.random() < 0.4:
             entity, unclear = driver, False
         if unclear and any(one is not entity and one.area == entity.area for one in able):
             raise Miss  # nobody could tell which of them is meant
         text, wanted = self.valued(phrasing.text, phrasing, entity)
-        pointed = self._pointer.point(text, [entity], named=bool(phrasing.named), here=unclear)
+        pointed = self._pointer.point(text, [entity], named=named, here=unclear)
         reference = replace(pointed.reference, how="implied")
         return Clause(pointed.text, (reference,), _attribute(phrasing), wanted, phrasing)
 

@@ -4,6 +4,7 @@ Gives the words and what they stand for; knows no verbs and no model.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from random import Random
 
@@ -29,6 +30,8 @@ _WAYS = {
     "up": frozenset({"attic", "loft"}),
     "out": frozenset("patio terrace balcony porch deck garden yard backyard shed driveway".split()),
 }
+_USUAL = 3
+"""How many of the other nouns for a thing, which have the usual ones first, all people use."""
 _LINKS = ("that are ", "that are ", "which are ", "we have ", "that you find ")
 """What may stand between a thing and where it is."""
 
@@ -84,6 +87,7 @@ class Referrer:
             for entity in registry.entities.values()
         }
         self._nouns = {kind: self._nouns_for(kind) for kind in Kind}
+        self._own_nouns: dict[str, AbstractSet[str]] = {}
         nouns = (noun for kind in Kind for pair in kind_words(kind) for noun in pair)
         rooms = (fold(name) for area in registry.areas.values() for name in area.names)
         self._general = {stem(word) for name in (*nouns, *rooms) for word in name.split()}
@@ -350,6 +354,28 @@ class Referrer:
             [first, *(pair for pair in second if is_general(pair[0]))],
             [noun for noun in others if is_general(noun)],
         )
+
+    def spoken_of(self, text: str, able: Sequence[Entity]) -> Sequence[Entity]:
+        """Those of some things that a sentence without their names speaks of: "put the ac on".
+
+        None where it speaks of none of them more than of the others.
+        """
+        return [one for one in able if any(f" {noun} " in f" {text} " for noun in self._own(one))]
+
+    def _own(self, entity: Entity) -> AbstractSet[str]:
+        """The usual nouns for what an entity's names say it is, but for those of its kind."""
+        if entity.id not in self._own_nouns:
+            names = [f" {fold(name)}" for name in entity.names]
+            families = ({noun, *more[:_USUAL]} for noun, more in self._synonyms.things.items())
+            own = {
+                noun
+                for nouns in families
+                if any(name.endswith(f" {one}") for name in names for one in nouns)
+                for noun in nouns
+            }
+            general = {noun for pair in kind_words(entity.kind)[:2] for noun in pair}
+            self._own_nouns[entity.id] = own - general
+        return self._own_nouns[entity.id]
 
     def _other_noun(self, entity: Entity, name: str) -> str | None:
         """The name with another noun for its kind: "desk light" for the desk lamp."""

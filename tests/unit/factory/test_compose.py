@@ -151,7 +151,7 @@ def test_what_is_called_off_is_a_command_but_for_its_end(
 
 def test_all_and_everything_never_mean_what_secures_the_house(home: Registry) -> None:
     composer, seen = composer_of(home), 0
-    for _ in range(300):
+    for _ in range(600):
         try:
             case = composer.compose("command")
         except Miss:
