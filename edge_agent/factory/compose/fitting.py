@@ -57,9 +57,10 @@ class Repertoire:
             if phrasing.none is not None:
                 self.nothing[phrasing.none].append(phrasing)
         # A hundred lamps are not spoken of a hundred times as often as the one lock.
-        self._weights = [
-            len(one.phrasings) ** 0.5 * min(len(one.able), 4) ** 0.3 for one in self.commands
-        ]
+        self._weights, self._ask_weights = (
+            [len(one.phrasings) ** 0.5 * min(len(one.able), 4) ** 0.3 for one in meanings]
+            for meanings in (self.commands, self.asks)
+        )
         self._nothing_weights = [len(phrasings) ** 0.5 for phrasings in self.nothing.values()]
 
     def a_command(self, random: Random) -> Meaning:
@@ -83,7 +84,7 @@ class Repertoire:
         """A phrasing that asks, with the things that it may be asked of."""
         if not self.asks:
             raise Miss
-        meaning = random.choice(self.asks)
+        meaning = random.choices(self.asks, self._ask_weights)[0]
         return a_phrasing(meaning.phrasings, random), meaning.able
 
     def a_missing_question(self, random: Random) -> Phrasing:
