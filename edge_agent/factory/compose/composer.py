@@ -47,7 +47,7 @@ class Composer:
             random: What decides.
         """
         self._scene = scene = Scene(registry, bank.manner, synonyms, items, random)
-        repertoire = Repertoire(bank, scene.by_kind)
+        repertoire = Repertoire(bank, scene.by_kind, of_car=scene.is_car)
         pointer = Pointer(scene)
         framing = Framing(bank.manner, random)
         clauses = Clauses(scene, repertoire, pointer, framing)

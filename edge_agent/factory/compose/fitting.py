@@ -39,14 +39,18 @@ class Meaning:
 class Repertoire:
     """What of a bank can be said in one home."""
 
-    def __init__(self, bank: Bank, by_kind: Mapping[Kind, Sequence[Entity]]) -> None:
+    def __init__(
+        self, bank: Bank, by_kind: Mapping[Kind, Sequence[Entity]], *, of_car: bool = False
+    ) -> None:
         """Sorts the phrasings by what they mean.
 
         Args:
             bank: The phrasings that may be used.
             by_kind: The things of the home.
+            of_car: Whether it is a car, whose shades are pulled up to be closed.
         """
         self._by_kind = by_kind
+        self._one_for_another = () if of_car else SHADES
         self._bank = bank
         self._missing: Sequence[Phrasing] | None = None
         self.commands = self._possible(bank, lambda one: one.do is not None)
@@ -130,8 +134,9 @@ class Repertoire:
 
     def _of(self, phrasing: Phrasing) -> Iterable[Entity]:
         kinds = phrasing.kinds
-        if set(kinds) <= set(SHADES) and not any(self._by_kind.get(kind) for kind in kinds):
-            kinds = SHADES
+        shades = self._one_for_another
+        if set(kinds) <= set(shades) and not any(self._by_kind.get(kind) for kind in kinds):
+            kinds = shades
         for kind in kinds:
             for entity in self._by_kind.get(kind, ()):
                 if phrasing.suits(entity.names):
