@@ -113,10 +113,11 @@ _SOMEBODY = re.compile(r"\b(?:you|anyone|anybody|someone|somebody)\b")
 _CLAUSE = re.compile(r"[,;.!?]| so | and | but | because | since ")
 _STOPPED = re.compile(r"\b(?:stop|keep|prevent)\w*\b.+?\bfrom (?=\w)")
 _LACKS = re.compile(
-    r"(?:\b(?:is|are|am|was)|'s|'re|'m|\bain|^) ?(?:n'?t|not|never) "
+    r"(?:(?:\b(?:is|are|am|was)|'s|'re|'m|\bain) ?(?:n'?t|not|never)|^not) "
     r"(?:(?:very|really|particularly|exactly|terribly|always) )?(?P<how>\w+)"
+    r"(?! (?:it|them|the|my|our|this|that|all|any|every\w*)\b)"
 )
-"""Says what there is too little of: "it's not very warm"."""
+"""Says what there is too little of: "it's not very warm", and not "never open the blinds"."""
 _TOO = re.compile(
     rf"\b(?:{_ORDER}|wish it was ?n'?t) (?:(?!not\b)\w+ ){{0,6}}?"
     r"(?:so|as|this|that|quite so|too|so very) (?P<how>\w+)\b(?! as\b)"

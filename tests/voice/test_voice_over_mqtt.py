@@ -170,6 +170,7 @@ def test_a_hand_that_calls_off_silences_the_voice_as_well(hall, room, name, mess
     wait_for_state(rig, "speaking")
     rig.tap.publish(rig.topic(name), message)
     wait_for_state(rig, "asleep")
+    wait_for(lambda: room.spoken, 5.0, "the end of the sound")
     assert room.spoken[0] < 20.0, "it was spoken to its end"
 
 
