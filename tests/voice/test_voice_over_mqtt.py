@@ -169,9 +169,8 @@ def test_a_hand_that_calls_off_silences_the_voice_as_well(hall, room, name, mess
     app.loop.call_soon_threadsafe(app.hearing.report, answer)
     wait_for_state(rig, "speaking")
     rig.tap.publish(rig.topic(name), message)
-    wait_for_state(rig, "asleep")
-    wait_for(lambda: room.spoken, 5.0, "the end of the sound")
-    assert room.spoken[0] < 20.0, "it was spoken to its end"
+    wait_for_state(rig, "asleep")  # long before it would have come to its end
+    assert sum(room.spoken) < 10.0
 
 
 def test_what_falls_due_while_the_voice_loads_is_told_once_it_is_there(hall, room, monkeypatch):
