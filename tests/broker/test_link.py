@@ -206,7 +206,7 @@ def test_half_open_link_is_noticed_within_one_and_a_half_keepalives(mosquitto, a
     hall = agent(mosquitto.url, "hall", keepalive=5).start()
     mosquitto.pause()
     frozen = time.monotonic()
-    until(lambda: not hall.events[-1].connected, seconds=20)
+    until(lambda: hall.events and not hall.events[-1].connected, seconds=20)
     assert time.monotonic() - frozen < 1.5 * 5 + 1.0
     assert "no sign of life" in hall.events[-1].reason
     mosquitto.resume()

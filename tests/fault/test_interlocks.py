@@ -1,8 +1,9 @@
 """The vehicle's rules over the wire: whatever is not proven safe is refused."""
 
 import pytest
-from support import pick
+from support import pick, wait_for
 
+from edge_agent.core.entity import Attribute
 from edge_agent.sim.car import CURRENT_GEAR, HEARTBEAT, PARKING_BRAKE, SELECTED_GEAR, SPEED, Car
 from edge_agent.sim.world import Fault
 
@@ -105,7 +106,8 @@ def test_the_rules_hold_at_the_moment_of_sending(car):
     car.tap.publish(car.topic("command"), '{"id": "r1", "text": "open trunk"}')
     assert car.model.reading.wait(5)
     Car(car.world).drive(30)
-    car.world.settle()
+    state = car.agent.app.devices.state
+    wait_for(lambda: (seen := state.get(SPEED, Attribute.VALUE)) and seen.value == 30)
     car.model.gate.set()
     answer = car.answer("r1")
     assert answer["status"] == "rejected"

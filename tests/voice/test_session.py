@@ -767,9 +767,13 @@ def test_no_sequence_of_events_makes_it_hear_itself_or_ask_without_a_question(
         it.now += step.pause
         before = it.state
         actions = it.session.handle(event, it.now)
+        allowed = world.allowed
         if isinstance(event, Switched):
-            world.allowed = WAKE if wake and event.mode is Mode.WAKE_WORD else CLOSED
+            allowed = WAKE if wake and event.mode is Mode.WAKE_WORD else CLOSED
+            world.allowed |= allowed  # until the last of the actions
         world.carry_out(actions, it.now)
+        world.allowed = allowed
+        world.check(it.now)
         if isinstance(event, Played) and event.turn == world.saying:
             world.hush(it.now)
         if it.state is FOLLOW_UP and before is not FOLLOW_UP:
