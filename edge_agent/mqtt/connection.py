@@ -122,7 +122,7 @@ class Connection:
             self._sent = True
             deadline = self._clock() + self._settings.connect_timeout
             while self._paho.loop(timeout=1.0) == MQTTErrorCode.MQTT_ERR_SUCCESS:
-                _acknowledge(self._paho.socket())
+                acknowledge(self._paho.socket())
                 if self._ready_since is None and self._clock() > deadline:
                     raise TimeoutError  # noqa: TRY301 - told like a connect that times out
         except Exception as error:
@@ -332,7 +332,7 @@ def _ignore(*_: Any) -> None:
     pass
 
 
-def _acknowledge(sock: Any) -> None:
+def acknowledge(sock: Any) -> None:
     """Tell the broker at once what has arrived, without waiting for something to send along.
 
     A mosquitto as it is installed holds its next small packet back until then: 40 ms for each.

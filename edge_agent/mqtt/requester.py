@@ -15,7 +15,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge_agent.errors import MqttError
-from edge_agent.mqtt.connection import no_delay
+from edge_agent.mqtt.connection import acknowledge, no_delay
 from edge_agent.mqtt.settings import BrokerSettings
 
 _CONNECT_TIMEOUT = 5.0
@@ -50,6 +50,7 @@ class Requester:
         self._client.on_connect = self._on_connect
         self._client.on_subscribe = self._on_subscribe
         self._client.on_message = self._on_message
+        self._client.on_publish = lambda client, *_: acknowledge(client.socket())
         if settings.username is not None:
             self._client.username_pw_set(settings.username, settings.password)
         if settings.tls:
