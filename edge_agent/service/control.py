@@ -21,7 +21,7 @@ OPERATIONS = ("reload", "devices", "timers", "cancel", "approve", "listen", "voi
 class Voice(Protocol):
     """The microphone of this device, as far as an operator may handle it.
 
-    What is handled raises EdgeAgentError where it cannot be.
+    Everything but `modes` and `silence` raises EdgeAgentError where it cannot be done.
     """
 
     @property

@@ -24,14 +24,12 @@ from edge_agent.core.command import Meaning, Plan, Refusal
 from edge_agent.core.entity import Area
 from edge_agent.core.order import Menu
 from edge_agent.devices.appliance import Appliance
-from edge_agent.devices.homeassistant import HomeAssistant
 from edge_agent.factory.measure.judge import Judged, Verdict, judge, verdict, walk
 from edge_agent.language.interpreter import Sentence
 from edge_agent.parts import configured_registry, vehicle
-from edge_agent.sim.home import load_home
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "voice"))
-from measured import ROOT, Mind, Place, coffee_maker, share, table
+from measured import ROOT, Mind, Place, coffee_maker, share, table, with_home
 
 SENTENCES = Path(__file__).with_suffix(".yaml")
 OUTCOMES = ("right", "asked", "refused", "wrong")
@@ -42,11 +40,7 @@ _HEAD = ("place", "sort", "read exactly", *OUTCOMES)
 def home() -> Place:
     """The home of the demo."""
     config = load_config(find_config("smart-home-hub.yaml", ROOT))
-    registry, known = configured_registry(config), HomeAssistant("homeassistant")
-    for device in load_home():
-        for topic, payload in device.discovery.items():
-            registry = registry.apply(known.discover(topic, payload.encode()))
-    return Place(config, registry)
+    return Place(config, with_home(configured_registry(config)))
 
 
 def car() -> Place:

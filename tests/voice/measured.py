@@ -66,13 +66,18 @@ def coffee_maker() -> Place:
 def home_and_car() -> Place:
     """Everything of the demo."""
     config = load_config(find_config("car-head-unit.yaml", ROOT))
-    car, home = vehicle(config), HomeAssistant("homeassistant")
+    car = vehicle(config)
     assert car is not None
-    registry = configured_registry(config).apply(car.known())
+    return Place(config, with_home(configured_registry(config).apply(car.known())))
+
+
+def with_home(registry: Registry) -> Registry:
+    """A registry with what the home of the demo announces."""
+    home = HomeAssistant("homeassistant")
     for device in load_home():
         for topic, payload in device.discovery.items():
             registry = registry.apply(home.discover(topic, payload.encode()))
-    return Place(config, registry)
+    return registry
 
 
 class Mind:

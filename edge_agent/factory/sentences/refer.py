@@ -86,7 +86,7 @@ class Referrer:
             entity.id: [frozenset(map(stem, fold(name).split())) for name in entity.names]
             for entity in registry.entities.values()
         }
-        self._nouns = {kind: self._nouns_for(kind) for kind in Kind}
+        self._nouns: dict[Kind, tuple[Sequence[tuple[str, str]], Sequence[str]]] = {}
         self._own_nouns: dict[str, AbstractSet[str]] = {}
         nouns = (noun for kind in Kind for pair in kind_words(kind) for noun in pair)
         rooms = (fold(name) for area in registry.areas.values() for name in area.names)
@@ -323,6 +323,8 @@ class Referrer:
 
     def noun(self, kind: Kind, *, plural: bool) -> str:
         """A noun for a kind."""
+        if kind not in self._nouns:
+            self._nouns[kind] = self._nouns_for(kind)
         known, others = self._nouns[kind]
         nouns = [pair[plural] for pair in known]
         roll = self._random.random()
