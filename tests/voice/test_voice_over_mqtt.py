@@ -205,6 +205,6 @@ def test_a_device_without_any_speaker_answers_by_message_alone(hall, room):
     rig = hall("voice.speaker=none")
     later(rig, "turn on kitchen light in 1 second")
     assert rig.answer("r1.1")["text"] == "The Kitchen Light is on."
+    wait_for_state(rig, "asleep")
     assert room.speaker.streams == []
     assert rig.tap.on(rig.topic("speech")) == []
-    assert state(rig) == "asleep"
