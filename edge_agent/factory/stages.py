@@ -20,6 +20,7 @@ from edge_agent.factory.learn.training import (
 )
 from edge_agent.factory.measure.calibrate import calibrate
 from edge_agent.factory.measure.card import write_card
+from edge_agent.factory.measure.evaluate import NOTHING
 from edge_agent.factory.measure.judge import Judged
 from edge_agent.factory.measure.report import summarise
 from edge_agent.factory.measure.score import Engine
@@ -160,9 +161,10 @@ def calibrating(shop: Workshop) -> Result:
     _export(shop, raw, UNCALIBRATED)
     engine = Engine.load(raw, device=shop.device)
     judged = shop.read(engine, Split.CALIBRATE, shop.recipe.calibrate_cases)
+    idle = shop.read(engine, Split.CALIBRATE, shop.recipe.calibrate_cases, NOTHING)
     raw.unlink()
     try:
-        found, problem = calibrate(judged), ""
+        found, problem = calibrate(judged, idle), ""
     except FactoryError as error:
         # A model that nobody can judge is still a model: one that asks before it acts.
         found, problem = CAUTIOUS, str(error)

@@ -34,7 +34,7 @@ from edge_agent.factory.network.net import Shape, Transform, in_turn
 from edge_agent.factory.network.speed import number_type
 from edge_agent.factory.recipe import Recipe
 from edge_agent.factory.sentences.bank import Split
-from edge_agent.factory.sentences.cases import World, cases, load_source
+from edge_agent.factory.sentences.cases import MIX, World, cases, load_source
 from edge_agent.language.vocabulary import Vocabulary
 
 TOKENS, PRUNED = "tokens.json", "report.json"
@@ -121,10 +121,12 @@ class Workshop:
         )
         return evaluate(checkpoint, batches, self.machine(checkpoint.shape), transform)
 
-    def read(self, engine: Engine, split: Split, count: int) -> Sequence[Judged]:
-        """What a model makes of sentences about worlds of this firmware."""
+    def read(
+        self, engine: Engine, split: Split, count: int, mix: Mapping[str, float] = MIX
+    ) -> Sequence[Judged]:
+        """What a model makes of sentences, of sorts in these shares, about this firmware."""
         found: list[Judged] = []
-        for one in engine.read_all(_items(self, split, count), judge_case):
+        for one in engine.read_all(_items(self, split, count, mix), judge_case):
             found.append(one)
             if len(found) % 100 == 0:
                 self.tell(f"{len(found)} of {count} sentences")
@@ -137,12 +139,13 @@ def _machine(device: torch.device, shape: Shape) -> Machine:
     return Machine(device, number_type(device), fast_stack(device, shape) or in_turn)
 
 
-def _items(shop: Workshop, split: Split, count: int) -> Iterator[Item]:
+def _items(shop: Workshop, split: Split, count: int, mix: Mapping[str, float]) -> Iterator[Item]:
     found = cases(
         load_source(),
         split,
         shop.recipe.seed,
         worlds=shop.firmware.worlds(),
+        mix=mix,
         a_world=12,
         own=shop.firmware.own(),
     )

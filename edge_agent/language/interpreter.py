@@ -5,7 +5,7 @@ Knows the model only as something that scores token paths, and the home only as 
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from edge_agent.core.command import Meaning, Plan, Query, Refusal, Target
@@ -96,6 +96,8 @@ class Evidence:
     """How likely it is."""
     margin: float = MOST_MARGIN
     """By how much it is likelier than the next meaning, as far as that counts."""
+    lead: float = MOST_MARGIN
+    """By how much it is likelier than that nothing is meant, as far as that counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,8 @@ class Calibration:
     """Turns the evidence of one model with one prompt into confidences, and says what is enough.
 
     The confidence of a reading is `sigmoid(bias + weight * evidence.score + margin *
-    evidence.margin)`.
+    evidence.margin)`. Which of two lamps is meant may be doubtful where it is beyond doubt that
+    one is, and the other way round: so a command needs both, confidence and lead.
     """
 
     bias: float
@@ -113,11 +116,18 @@ class Calibration:
     ask: float
     """Confidence below which a reading is not even worth a question."""
     margin: float = 0.0
+    lead: Mapping[Risk, float] = field(default_factory=lambda: dict.fromkeys(Risk, 0.0))
+    """Lead from which a command of this risk class is carried out; below, it is asked."""
 
     def confidence(self, evidence: Evidence) -> float:
         """How likely a reading with this evidence is right, 0 to 1."""
         odds = self.bias + self.weight * evidence.score + self.margin * evidence.margin
         return 1 / (1 + math.exp(-max(-30.0, min(30.0, odds))))
+
+    def suffices(self, evidence: Evidence, risk: Risk) -> bool:
+        """Whether a command of a risk class is carried out on this evidence, unasked."""
+        sure = self.confidence(evidence) >= self.act[risk]
+        return sure and evidence.lead >= self.lead[risk]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +152,8 @@ class Reading:
     meaning: Meaning
     confidence: float
     """0 to 1."""
+    evidence: Evidence = Evidence(0.0)
+    """What the confidence comes of."""
     said: str = ""
     """The meaning in the output language, for logs and events."""
     unheeded: str | None = None
@@ -256,29 +268,42 @@ class Interpreter:
 
     def conclude(self, sentence: Sentence, paths: Sequence[Path]) -> Reading:
         """The third step: what the best path means, how sure that is and what it leaves out."""
-        reading = self._choose(sentence, paths)
-        if not isinstance(reading.meaning, Plan):
-            return reading
-        return replace(reading, unheeded=doubt_of(sentence, reading.meaning))
+        if not paths:
+            return Reading(Refusal(), 1.0)
+        understood, evidence = self.weigh(sentence, paths)
+        said = self._model.text([one for one in paths[0].tokens if one != self._end]).strip()
+        confidence = self.calibration.confidence(evidence)
+        if isinstance(understood, Refusal):
+            return Reading(understood, 1 - confidence, evidence, said)
+        if confidence < self.calibration.ask:
+            return Reading(Refusal("not understood"), 1 - confidence, evidence, said)
+        doubt = doubt_of(sentence, understood) if isinstance(understood, Plan) else None
+        return Reading(understood, confidence, evidence, said, doubt)
 
-    def evidence(self, sentence: Sentence, paths: Sequence[Path]) -> Evidence:
-        """What speaks for the meaning of the best path.
+    def weigh(self, sentence: Sentence, paths: Sequence[Path]) -> tuple[Meaning, Evidence]:
+        """What the best path means, and what speaks for it.
 
         "Front door" and "front door lock" may be one thing: the paths that come down to the same
         are counted together.
+
+        Args:
+            sentence: From `prepare`.
+            paths: From `decode`, at least one.
         """
-        meanings: list[tuple[object, list[float]]] = []
-        for path in paths:
-            gist = _gist(meaning(sentence.root, path.tokens))
-            for known, found in meanings:
+        understood = [meaning(sentence.root, path.tokens) for path in paths]
+        found: list[tuple[object, list[float]]] = []
+        for gist, path in zip(map(_gist, understood), paths, strict=True):
+            for known, logprobs in found:
                 if known == gist:
-                    found.append(path.logprob)
+                    logprobs.append(path.logprob)
                     break
             else:
-                meanings.append((gist, [path.logprob]))
-        best, *others = (_together(found) for _, found in meanings)
-        margin = min(best - max(others), MOST_MARGIN) if others else MOST_MARGIN
-        return Evidence(min(0.0, best), margin)
+                found.append((gist, [path.logprob]))
+        (_, best), *others = ((gist, _together(logprobs)) for gist, logprobs in found)
+        margin = min((best - other for _, other in others), default=MOST_MARGIN)
+        lead = next((best - other for gist, other in others if gist is None), MOST_MARGIN)
+        evidence = Evidence(min(0.0, best), min(margin, MOST_MARGIN), min(lead, MOST_MARGIN))
+        return understood[0], evidence
 
     def tokens_of(self, output: str) -> tuple[int, ...]:
         """The tokens of an output, with its end: to see where the grammar leads with it."""
@@ -292,19 +317,6 @@ class Interpreter:
             else:
                 tokens.extend(self._model.encode(piece))
         return tokens
-
-    def _choose(self, sentence: Sentence, paths: Sequence[Path]) -> Reading:
-        if not paths:
-            return Reading(Refusal(), 1.0)
-        best = paths[0]
-        understood = meaning(sentence.root, best.tokens)
-        said = self._model.text([token for token in best.tokens if token != self._end]).strip()
-        confidence = self.calibration.confidence(self.evidence(sentence, paths))
-        if isinstance(understood, Refusal):
-            return Reading(understood, 1 - confidence, said)
-        if confidence < self.calibration.ask:
-            return Reading(Refusal("not understood"), 1 - confidence, said)
-        return Reading(understood, confidence, said)
 
 
 def _together(logprobs: Sequence[float]) -> float:

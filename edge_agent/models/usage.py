@@ -13,7 +13,7 @@ import msgspec
 from edge_agent.core.entity import Risk
 from edge_agent.errors import ModelError
 from edge_agent.language.grammar import VERSION
-from edge_agent.language.interpreter import Calibration
+from edge_agent.language.interpreter import MOST_MARGIN, Calibration
 from edge_agent.language.prompt import Mark, PromptFormat, prompt_format
 
 PREFIX = "edge_agent."
@@ -33,7 +33,7 @@ class Usage:
     calibration: Calibration
 
 
-class _Act(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _ByRisk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     comfort: float
     caution: float
     security: float
@@ -42,16 +42,20 @@ class _Act(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class _Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bias: float
     weight: float
-    act: _Act
+    act: _ByRisk
     ask: float
     margin: float = 0.0
+    lead: _ByRisk = _ByRisk(0.0, 0.0, 0.0)
 
 
 def calibration_json(calibration: Calibration) -> str:
     """A calibration as a model file holds it."""
-    act = _Act(**{risk.value: calibration.act[risk] for risk in Risk})
+    act, lead = (
+        _ByRisk(**{risk.value: of[risk] for risk in Risk})
+        for of in (calibration.act, calibration.lead)
+    )
     bias, weight, margin = calibration.bias, calibration.weight, calibration.margin
-    written = _Calibration(bias, weight, act, calibration.ask, margin)
+    written = _Calibration(bias, weight, act, calibration.ask, margin, lead)
     return msgspec.json.encode(written).decode()
 
 
@@ -68,11 +72,16 @@ def read_calibration(text: str | bytes) -> Calibration:
         raise ValueError(f"weight is {read.weight}; legal is what is above 0")
     if not (math.isfinite(read.margin) and read.margin >= 0):
         raise ValueError(f"margin is {read.margin}; legal is 0 and what is above")
-    act = {risk: getattr(read.act, risk.value) for risk in Risk}
+    act, lead = (
+        {risk: float(getattr(of, risk.value)) for risk in Risk} for of in (read.act, read.lead)
+    )
     for key, share in {"ask": read.ask, **{f"act.{r.value}": x for r, x in act.items()}}.items():
         if not 0 <= share <= 1:
             raise ValueError(f"{key} is {share}; legal are 0 to 1")
-    return Calibration(read.bias, read.weight, act, read.ask, read.margin)
+    for risk, nats in lead.items():
+        if not 0 <= nats <= MOST_MARGIN:
+            raise ValueError(f"lead.{risk.value} is {nats}; legal are 0 to {MOST_MARGIN:g}")
+    return Calibration(read.bias, read.weight, act, read.ask, read.margin, lead)
 
 
 def read_usage(metadata: Mapping[str, object], path: Path) -> Usage | None:

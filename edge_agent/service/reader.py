@@ -80,17 +80,17 @@ class Reader:
                     return other, text
         return first, request.text
 
-    def needed(self, plan: Plan, registry: Registry) -> float:
-        """The confidence from which a plan is carried out without a question."""
-        model = self._worker.model
-        return model.interpreter.calibration.act[risk_of(plan, registry)] if model else 1.0
+    def is_sure(self, reading: Reading, plan: Plan, registry: Registry) -> bool:
+        """Whether what a reading came to is carried out without a question."""
+        model, risk = self._worker.model, risk_of(plan, registry)
+        return model is not None and model.interpreter.calibration.suffices(reading.evidence, risk)
 
     def _is_clear(self, reading: Reading, registry: Registry) -> bool:
         """Whether a reading would be acted on or answered as it is."""
         match reading.meaning:
             case Plan() as plan:
-                sure = reading.confidence >= self.needed(plan, registry)
-                return sure and reading.unheeded is None and not ambiguous(plan)
+                doubtful = reading.unheeded is not None or bool(ambiguous(plan))
+                return not doubtful and self.is_sure(reading, plan, registry)
             case meaning:
                 return isinstance(meaning, Query)
 

@@ -188,7 +188,7 @@ class Turn:
         plan = self._menu.complete(plan, registry)
         # A time that the plan keeps is no doubt; another one that was said is.
         untimed, doubt = reading.unheeded == UNTIMED, reading.unheeded
-        if doubt is None and reading.confidence >= self._reader.needed(plan, registry):
+        if doubt is None and self._reader.is_sure(reading, plan, registry):
             self._remember(request, before)
             return await self._act(plan, request, cancelled, report)
         try:

@@ -15,16 +15,16 @@ from numpy.typing import NDArray
 from edge_agent.core.entity import Risk
 from edge_agent.errors import FactoryError
 from edge_agent.factory.measure.judge import Judged, Sort, Verdict, verdict
-from edge_agent.language.interpreter import Calibration, Evidence
+from edge_agent.language.interpreter import MOST_MARGIN, Calibration, Evidence
 
 Floats = NDArray[np.float64]
 
 LIMITS: Mapping[Risk, float] = MappingProxyType(
-    {Risk.COMFORT: 0.0035, Risk.CAUTION: 0.0005, Risk.SECURITY: 0.0005}
+    {Risk.COMFORT: 0.003, Risk.CAUTION: 0.001, Risk.SECURITY: 0.0005}
 )
-"""Share of the sentences that mean no command after which one may be done all the same."""
+"""Share of the sentences that ask for nothing after which something may be done all the same."""
 FLOORS: Mapping[Risk, float] = MappingProxyType(
-    {Risk.COMFORT: 0.5, Risk.CAUTION: 0.6, Risk.SECURITY: 0.75}
+    {Risk.COMFORT: 0.55, Risk.CAUTION: 0.65, Risk.SECURITY: 0.75}
 )
 """Confidence that is asked for at least: who is less sure than this asks, whatever was measured."""
 ACTED_AT_LEAST: Mapping[Risk, float] = MappingProxyType(
@@ -154,48 +154,74 @@ def fit(evidence: Sequence[Evidence], right: Sequence[bool]) -> tuple[float, flo
     return bias, max(weight, 1e-3), max(margin, 0.0)
 
 
-def calibrate(judged: Sequence[Judged]) -> Calibration:
+def calibrate(judged: Sequence[Judged], idle: Sequence[Judged] = ()) -> Calibration:
     """Confidences and thresholds for a model, from sentences that it was not trained on.
 
-    The confidence from which a plan is carried out is the lowest one that keeps false actions
-    within `LIMITS`, as far as `ACTED_AT_LEAST` lets it, and never below `FLOORS`.
+    Confidence says that the right command was understood: a plan is carried out from `FLOORS` on,
+    about security from where no more than a few are wrong. That a command is meant at all is what
+    its lead over nothing says: the least one that keeps false actions within `LIMITS`. Neither may
+    stop more than `ACTED_AT_LEAST` lets it.
+
+    Args:
+        judged: Sentences of all sorts, as people say them.
+        idle: More sentences that ask for nothing: false actions are rare, and counted well only
+            among many.
 
     Raises:
         FactoryError: There is too little to learn from.
     """
     read = [one for one in judged if one.got is not Sort.REFUSAL]
     bias, weight, margin = fit([one.evidence for one in read], [one.right for one in read])
-    loose = Calibration(bias, weight, dict.fromkeys(Risk, 0.0), 0.0, margin)
-    acting = [one for one in judged if verdict(one, loose) is Verdict.ACTED]
-    idle = sum(one.meant is not Sort.PLAN for one in judged)
-    act = {risk: _needed(risk, acting, idle, loose) for risk in Risk}
-    order = list(Risk)
-    for milder, stricter in pairwise(order):
-        act[stricter] = max(act[stricter], act[milder])
-    ask = _ask(judged, replace(loose, act=act))
-    return replace(loose, act=act, ask=min(ask, *act.values()))
+    found = Calibration(bias, weight, dict.fromkeys(Risk, 0.0), 0.0, margin)
+    idle = [*idle, *(one for one in judged if one.meant is Sort.REFUSAL)]
+    meant = [one for one in judged if one.meant is not Sort.REFUSAL]
+    acting = [one for one in meant if verdict(one, found) is Verdict.ACTED]
+    found = replace(found, act=_stricter({risk: _act(risk, acting, found) for risk in Risk}))
+    acting = [one for one in (*meant, *idle) if verdict(one, found) is Verdict.ACTED]
+    lead = {risk: _lead(risk, acting, int(LIMITS[risk] * len(idle))) for risk in Risk}
+    found = replace(found, lead=_stricter(lead))
+    return replace(found, ask=min(_ask(judged, found), *found.act.values()))
 
 
-def _needed(risk: Risk, acting: Sequence[Judged], idle: int, loose: Calibration) -> float:
+def _stricter(needed: Mapping[Risk, float]) -> Mapping[Risk, float]:
+    """Thresholds of which none is below that of a milder risk."""
+    found = dict(needed)
+    for milder, stricter in pairwise(Risk):
+        found[stricter] = max(found[stricter], found[milder])
+    return found
+
+
+def _act(risk: Risk, acting: Sequence[Judged], found: Calibration) -> float:
     """The confidence that commands of one risk class need."""
-    of_class = [(one, loose.confidence(one.evidence)) for one in acting if one.risk is risk]
-    false = [sure for one, sure in of_class if one.meant is not Sort.PLAN]
-    needed = _threshold(false, int(LIMITS[risk] * idle))
-    if risk is Risk.SECURITY:
-        wrong = [sure for one, sure in of_class if not one.right]
-        needed = max(needed, _threshold(wrong, int(_WRONG_SECURITY * len(of_class))))
-    right = sorted(sure for one, sure in of_class if one.right)
-    if right:
-        needed = min(needed, right[int((1 - ACTED_AT_LEAST[risk]) * len(right))])
-    return round(min(max(needed, FLOORS[risk]), 1.0), 6)
+    if risk is not Risk.SECURITY:
+        return FLOORS[risk]
+    of_class = [(one, found.confidence(one.evidence)) for one in acting if one.risk is risk]
+    wrong = [sure for one, sure in of_class if not one.right]
+    right = [sure for one, sure in of_class if one.right]
+    needed = _threshold(wrong, right, int(_WRONG_SECURITY * len(of_class)), ACTED_AT_LEAST[risk])
+    return min(max(needed, FLOORS[risk]), 1.0)
 
 
-def _threshold(wrong: Sequence[float], allowed: int) -> float:
-    """The confidence that all but `allowed` of the wrong readings stay below."""
+def _lead(risk: Risk, acting: Sequence[Judged], allowed: int) -> float:
+    """The lead over nothing that commands of one risk class need."""
+    of_class = [one for one in acting if one.risk is risk]
+    false = [one.evidence.lead for one in of_class if one.meant is not Sort.PLAN]
+    right = [one.evidence.lead for one in of_class if one.right]
+    return min(_threshold(false, right, allowed, ACTED_AT_LEAST[risk]), MOST_MARGIN)
+
+
+def _threshold(wrong: Sequence[float], right: Sequence[float], allowed: int, kept: float) -> float:
+    """What all but `allowed` of the wrong stay below, and so much of the right at least does not.
+
+    Without any of the right, nothing says what it would cost, and the wrong alone decide.
+    """
     ordered = sorted(wrong, reverse=True)
     if len(ordered) <= allowed:
         return 0.0
-    return ordered[allowed] + 2e-6  # thresholds are rounded to six digits
+    needed = ordered[allowed] + 2e-6  # thresholds are rounded to six digits
+    if right:
+        needed = min(needed, sorted(right)[int((1 - kept) * len(right))])
+    return round(needed, 6)
 
 
 def _ask(judged: Sequence[Judged], calibration: Calibration) -> float:
@@ -206,5 +232,5 @@ def _ask(judged: Sequence[Judged], calibration: Calibration) -> float:
         for one in idle
         if verdict(one, calibration) in {Verdict.ASKED, Verdict.ANSWERED}
     ]
-    threshold = _threshold(asked, int(_ASKED_FOR_NOTHING * len(idle)))
+    threshold = _threshold(asked, (), int(_ASKED_FOR_NOTHING * len(idle)), 0.0)
     return round(min(max(threshold, _ASK[0]), _ASK[1]), 4)

@@ -281,13 +281,18 @@ def _calibration(report: Mapping[str, Any]) -> list[str]:
         (f"{one['low']:.1f} to {one['high']:.1f}", f"{one['confidence']:.3f}", percent(one))
         for one in found["bins"]
     ]
-    act = ", ".join(f"{risk.value} {found['act'][risk.value]:.3f}" for risk in Risk)
+    act = "; ".join(
+        f"{risk.value} {found['act'][risk.value]:.3f} and {found['lead'][risk.value]:.2f}"
+        for risk in Risk
+    )
     return [
         "## Calibration",
         "",
-        f"Confidence is sigmoid({found['bias']:.3f} + {found['weight']:.3f} * score), the score",
-        "being the sum of the log-probabilities of the output. A command is carried out from the",
-        f"confidence {act}; below {found['ask']:.3f} it is not even asked about.",
+        f"Confidence is sigmoid({found['bias']:.3f} + {found['weight']:.3f} * score +",
+        f"{found['margin']:.3f} * margin): the log-probability of the meaning, and by how much",
+        "it is likelier than the next one. A command is carried out from this confidence, and this",
+        f"lead in nats over that nothing is meant: {act}.",
+        f"Below {found['ask']:.3f} it is not even asked about.",
         f"Expected calibration error: {found['error']}.",
         "",
         *table(("confidence", "mean", "right"), rows),

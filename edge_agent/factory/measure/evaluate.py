@@ -154,8 +154,16 @@ def eval_model(options: argparse.Namespace) -> int:
     calibration = reader.usage.calibration
     if options.calibrate is not None:
         calibration = calibrate(
-            evaluate(
-                reader, Split.CALIBRATE, seed=options.seed, count=options.cases, tell=_progress
+            *(
+                evaluate(
+                    reader,
+                    Split.CALIBRATE,
+                    seed=options.seed,
+                    count=options.cases,
+                    mix=mix,
+                    tell=_progress,
+                )
+                for mix in (MIX, NOTHING)
             )
         )
         try:

@@ -210,8 +210,7 @@ def judge(
     understood: Meaning = Refusal()
     evidence, said, blocked = Evidence(0.0), "", None
     if paths := interpreter.decode(sentence):
-        understood = meaning(sentence.root, paths[0].tokens)
-        evidence = interpreter.evidence(sentence, paths)
+        understood, evidence = interpreter.weigh(sentence, paths)
         said = interpreter.conclude(sentence, paths).said
     risk, secure = Risk.COMFORT, False
     if isinstance(understood, Plan):
@@ -247,11 +246,11 @@ def touches_security(plan: Plan, registry: Registry) -> bool:
 
 def verdict(judged: Judged, calibration: Calibration) -> Verdict:
     """What the daemon does about a sentence with these thresholds."""
-    sure = calibration.confidence(judged.evidence)
-    if judged.got is Sort.REFUSAL or sure < calibration.ask:
+    evidence = judged.evidence
+    if judged.got is Sort.REFUSAL or calibration.confidence(evidence) < calibration.ask:
         return Verdict.REFUSED
     if judged.got is Sort.QUERY:
         return Verdict.ANSWERED
-    if judged.blocked is not None or sure < calibration.act[judged.risk]:
+    if judged.blocked is not None or not calibration.suffices(evidence, judged.risk):
         return Verdict.ASKED
     return Verdict.ACTED

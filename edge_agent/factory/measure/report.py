@@ -85,7 +85,9 @@ def summarise(
         "calibration": {
             "bias": calibration.bias,
             "weight": calibration.weight,
+            "margin": calibration.margin,
             "act": {risk.value: calibration.act[risk] for risk in Risk},
+            "lead": {risk.value: calibration.lead[risk] for risk in Risk},
             "ask": calibration.ask,
             "error": round(calibration_error(bins), 4) if bins else None,
             "bins": [

@@ -101,7 +101,7 @@ def test_a_card_says_what_was_measured(model, report, tmp_path: Path) -> None:
         "60 sentences of the seed 4",
         f"{false['value']:.1%} ({false['low']:.1%}-{false['high']:.1%})",
         f"| none chat | {false['hits']} of 20 |",
-        "sigmoid(2.500 + 1.250 * score)",
+        "sigmoid(2.500 + 1.250 * score +",
         "security 0.875",
         "I heard a not (1)",
         "SmolLM2 135M Instruct",

@@ -36,7 +36,7 @@ from edge_agent.factory.measure.judge import (
 from edge_agent.factory.measure.report import summarise, text_of
 from edge_agent.factory.measure.score import Engine
 from edge_agent.factory.network.export import Label, export_model
-from edge_agent.language.interpreter import Calibration, Evidence, Interpreter
+from edge_agent.language.interpreter import MOST_MARGIN, Calibration, Evidence, Interpreter
 from edge_agent.language.prompt import EXAMPLES
 from edge_agent.language.vocabulary import Vocabulary
 from edge_agent.slm.llama import LlamaConfig
@@ -219,12 +219,19 @@ def test_the_verdict_is_the_daemons(make_model, home, text, says, logprob, did) 
     assert verdict(found, CALIBRATION) is did
 
 
-def reading(score: float, *, right: bool, meant: Sort, risk: Risk = Risk.COMFORT) -> Judged:
+def reading(
+    score: float,
+    *,
+    right: bool,
+    meant: Sort,
+    risk: Risk = Risk.COMFORT,
+    lead: float = MOST_MARGIN,
+) -> Judged:
     return Judged(
         text="a",
         expected="b",
         said="c",
-        evidence=Evidence(score),
+        evidence=Evidence(score, lead=lead),
         meant=meant,
         got=Sort.PLAN,
         right=right,
@@ -276,22 +283,38 @@ def test_thresholds_keep_false_actions_within_their_limits() -> None:
     for number in range(3000):
         nothing = number % 3 == 0
         risk = Risk.SECURITY if number % 5 == 0 else Risk.COMFORT
-        score = -rng.exponential(0.5) - (rng.uniform(1.0, 9.0) if nothing else 0.0)
+        score, lead = -rng.exponential(0.5), rng.uniform(0.0, 4.5) if nothing else 5.0
+        other = not nothing and rng.random() < 0.1
         meant = Sort.REFUSAL if nothing else Sort.PLAN
-        found.append(reading(float(score), right=not nothing, meant=meant, risk=risk))
-    fitted = calibrate(found)
-    idle = [one for one in found if one.meant is not Sort.PLAN]
+        right = not (nothing or other)
+        found.append(reading(score - 3 * other, right=right, meant=meant, risk=risk, lead=lead))
+    few = [one for one in found if one.meant is Sort.PLAN or one.evidence.lead < 3]
+    idle = [one for one in found if one.meant is Sort.REFUSAL]
+    assert calibrate(few).lead[Risk.COMFORT] < 3
+    fitted = calibrate(few, idle)
     for risk in (Risk.COMFORT, Risk.SECURITY):
         false = [one for one in idle if one.risk is risk and verdict(one, fitted) is Verdict.ACTED]
-        assert len(false) <= LIMITS[risk] * len(idle)
+        assert len(false) <= LIMITS[risk] * 2 * len(idle)
     assert fitted.ask <= fitted.act[Risk.COMFORT] <= fitted.act[Risk.SECURITY]
+    assert 3 < fitted.lead[Risk.COMFORT] <= fitted.lead[Risk.SECURITY] <= 5
 
 
-def test_what_cannot_be_told_apart_does_not_stop_everything(readings) -> None:
-    fitted = calibrate(readings)
-    right = [one for one in readings if one.right and one.risk is Risk.COMFORT]
+def test_what_cannot_be_told_apart_does_not_stop_everything() -> None:
+    rng = np.random.default_rng(6)
+    leads = rng.uniform(0.0, MOST_MARGIN, 4000)
+    found = [
+        reading(
+            -float(rng.exponential(0.2)),
+            right=number % 4 > 0,
+            meant=Sort.PLAN if number % 4 else Sort.REFUSAL,
+            lead=float(lead),
+        )
+        for number, lead in enumerate(leads)
+    ]
+    fitted = calibrate(found)
+    right = [one for one in found if one.right]
     acted = [one for one in right if verdict(one, fitted) is Verdict.ACTED]
-    assert len(acted) >= (ACTED_AT_LEAST[Risk.COMFORT] - 0.001) * len(right)
+    assert len(acted) == pytest.approx(ACTED_AT_LEAST[Risk.COMFORT] * len(right), rel=0.01)
 
 
 def test_a_fit_wants_right_and_wrong_readings() -> None:

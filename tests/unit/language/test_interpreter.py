@@ -1,6 +1,7 @@
 """From a sentence to its meaning, with a model that says what it is told to."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -136,7 +137,12 @@ def test_best_of_the_finished_paths_is_taken(home, make_model):
 
 
 def test_paths_that_come_down_to_the_same_are_counted_together(home, make_model):
-    answers = {"lock front door": 0.5, "lock front door lock": 0.25, "lock back door": 0.125}
+    answers = {
+        "lock front door": 0.5,
+        "lock front door lock": 0.25,
+        "lock back door": 0.125,
+        "none": 0.0625,
+    }
 
     class Beam(make_model):
         def decode(self, prompt, start, **rest):
@@ -151,16 +157,34 @@ def test_paths_that_come_down_to_the_same_are_counted_together(home, make_model)
 
     interpreter = Interpreter(Beam(), EXAMPLES, CALIBRATION)
     sentence = interpreter.prepare("lock the front or back door", Vocabulary(home), None)
-    found = interpreter.evidence(sentence, interpreter.decode(sentence))
+    _, found = interpreter.weigh(sentence, interpreter.decode(sentence))
     assert found.score == pytest.approx(math.log(0.75))
     assert found.margin == pytest.approx(math.log(0.75 / 0.125))
+    assert found.lead == pytest.approx(math.log(0.75 / 0.0625))
 
 
 def test_what_has_no_rival_has_the_largest_margin(home, make_model):
     interpreter = Interpreter(make_model({"lamp": "turn on sofa lamp"}), EXAMPLES, CALIBRATION)
     sentence = interpreter.prepare("lamp", Vocabulary(home), None)
-    found = interpreter.evidence(sentence, interpreter.decode(sentence))
-    assert found == Evidence(0.0, MOST_MARGIN)
+    _, found = interpreter.weigh(sentence, interpreter.decode(sentence))
+    assert found == Evidence(0.0, MOST_MARGIN, MOST_MARGIN)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "risk", "enough"),
+    [
+        (Evidence(-5.0, 8.0, 8.0), Risk.COMFORT, True),
+        (Evidence(-5.1, 8.0, 8.0), Risk.COMFORT, False),
+        (Evidence(0.0, 8.0, 1.9), Risk.COMFORT, False),
+        (Evidence(0.0, 8.0, 2.0), Risk.COMFORT, True),
+        (Evidence(0.0, 8.0, 2.0), Risk.SECURITY, False),
+        (Evidence(-3.7, 8.0, 4.0), Risk.SECURITY, False),
+        (Evidence(-3.6, 8.0, 4.0), Risk.SECURITY, True),
+    ],
+)
+def test_what_is_carried_out_unasked_is_sure_and_far_likelier_than_nothing(evidence, risk, enough):
+    lead = {Risk.COMFORT: 2.0, Risk.CAUTION: 3.0, Risk.SECURITY: 4.0}
+    assert replace(CALIBRATION, lead=lead).suffices(evidence, risk) is enough
 
 
 def test_sentence_that_is_too_long_never_reaches_the_model(home, make_model):

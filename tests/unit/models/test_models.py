@@ -25,6 +25,8 @@ CALIBRATION = Calibration(
     weight=0.75,
     act={Risk.COMFORT: 0.5, Risk.CAUTION: 0.7, Risk.SECURITY: 0.9},
     ask=0.25,
+    margin=0.5,
+    lead={Risk.COMFORT: 2.0, Risk.CAUTION: 2.5, Risk.SECURITY: 8.0},
 )
 FILE = Path("smart-home.gguf")
 
@@ -79,6 +81,11 @@ def test_a_file_of_others_does_not() -> None:
         ("calibration", damaged(mood=1), "is damaged: .*unknown field `mood`"),
         ("calibration", damaged(weight=-1), "is damaged: weight is -1.0; legal is what is above 0"),
         ("calibration", damaged(ask=1.5), "is damaged: ask is 1.5; legal are 0 to 1"),
+        (
+            "calibration",
+            damaged(lead={"comfort": 0, "caution": 9, "security": 8}),
+            "is damaged: lead.caution is 9.0; legal are 0 to 8",
+        ),
         ("calibration", damaged(bias="high"), r"is damaged: .*\$.bias"),
         (
             "calibration",
