@@ -54,8 +54,11 @@ _GUARDED: Final[Mapping[str, frozenset[str]]] = {
     Attribute.POSITION: frozenset({"open"}),
 }
 _LETS_IN: Final = frozenset({Kind.DOOR, Kind.TRUNK})
-_COMFORT_ON: Final = 50.0  # percent: what "turn on the seat heating" means
-_HEATED: Final = frozenset({Kind.SEAT, Kind.STEERING_WHEEL})
+_OFF_AT_ZERO: Final = frozenset(
+    "Cooling FanSpeed Heating HeatingCooling Massage MassageLevel Ventilation".split()
+)
+"""What runs at a level: at 0 it is off."""
+_ON: Final = 0.5  # of the highest level: what "turn on the seat heating" means
 _MOVES: Final = ("Seat", "Mirrors")
 
 
@@ -128,7 +131,7 @@ def build(signals: Sequence[tuple[Signal, str]], kind: Kind) -> Controls:
             case _, Attribute.POSITION:
                 _position(controls, signal, kind, derived=Attribute.OPENING not in direct)
             case _:
-                _number(controls, signal, attribute, kind)
+                _number(controls, signal, attribute)
     return controls
 
 
@@ -176,7 +179,7 @@ def _range(signal: Signal, limits: tuple[float, float]) -> Range:
     return Range(*limits, step, unit)
 
 
-def _number(controls: Controls, signal: Signal, attribute: str, kind: Kind) -> None:
+def _number(controls: Controls, signal: Signal, attribute: str) -> None:
     limits = signal.limits
     if attribute == Attribute.TEMPERATURE:
         limits = tuple(  # type: ignore[assignment]  # two stay two
@@ -193,13 +196,13 @@ def _number(controls: Controls, signal: Signal, attribute: str, kind: Kind) -> N
         return
     domain = _range(signal, limits)
     controls.add(signal, attribute, domain, float, risk=_risk(signal))
-    if kind in _HEATED and domain.unit == "%" and 0.0 in domain:
-        _heating(controls, signal, domain)
+    if not _OFF_AT_ZERO.isdisjoint(signal.path.split(".")[-2:]) and 0.0 in domain:
+        _level(controls, signal, domain)
 
 
-def _heating(controls: Controls, signal: Signal, domain: Range) -> None:
-    """On and off for what is heated by a percentage; cooling is another matter than on."""
-    on = min(domain.maximum, _COMFORT_ON)
+def _level(controls: Controls, signal: Signal, domain: Range) -> None:
+    """On and off for what runs at a level; cooling is another matter than heating being on."""
+    on = math.ceil(domain.maximum * _ON)
     controls.reads(signal, lambda value: {Attribute.POWER: "on" if float(value) > 0 else "off"})
     controls.add(signal, Attribute.POWER, ON_OFF, lambda value: on if value == "on" else 0.0)
 
