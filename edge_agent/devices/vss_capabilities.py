@@ -198,6 +198,10 @@ def _number(controls: Controls, signal: Signal, attribute: str) -> None:
     controls.add(signal, attribute, domain, float, risk=_risk(signal))
     if not _OFF_AT_ZERO.isdisjoint(signal.path.split(".")[-2:]) and 0.0 in domain:
         _level(controls, signal, domain)
+    if attribute == Attribute.VOLUME and 0.0 in domain:
+        # How loud it was before is not known: it is silenced, and turned up by a number.
+        controls.reads(signal, lambda value: {Attribute.MUTE: "off" if float(value) else "on"})
+        controls.add(signal, Attribute.MUTE, Choice(("on",)), lambda _: 0.0)
 
 
 def _level(controls: Controls, signal: Signal, domain: Range) -> None:

@@ -102,6 +102,7 @@ def test_signals_with_names_of_their_own_stay_apart():
          "off", "0"),
         (number("Cabin.HVAC.Station.Row1.Driver.FanSpeed"), "power", "on", "50"),
         (number("Cabin.HVAC.Station.Row1.Driver.FanSpeed"), "power", "off", "0"),
+        (number("Cabin.Infotainment.Media.Volume"), "mute", "on", "0"),
         (number("Cabin.Seat.Row1.DriverSide.Massage.Level", 0, 5), "power", "on", "3"),
         (number("Cabin.Seat.Row1.DriverSide.Heating", 0, 3), "power", "on", "2"),
         (number("Cabin.HVAC.Station.Row1.Driver.Temperature", None, None, "celsius", "float"),
