@@ -280,13 +280,17 @@ class _Writer:
 
     def actions(self) -> Iterator[tuple[str, Action]]:
         """Commands: target by target, attribute by attribute."""
-        for spoken in self._slots.targets:
-            if spoken.question_only:
+        # "Lock the doors" means all of them, "unlock the doors" one, which is to be asked.
+        for spoken in sorted(self._slots.targets, key=lambda one: not one.secured):
+            if spoken.question_only and not spoken.secured:
                 continue
-            for attribute, ability in self._of(spoken).items():
+            entities = spoken.everywhere if spoken.secured else ()
+            for attribute, ability in self._of(spoken, entities).items():
                 # "lock the front door" means the lock, not the contact of the same name.
                 target = replace(spoken.target, entities=ability.settable.entities)
                 for wanted in self._values(attribute, ability.settable):
+                    if spoken.secured and (attribute, wanted) not in SHUTTING:
+                        continue
                     text = write_command(target.phrase, attribute, wanted)
                     yield text, Action(target, attribute, wanted)
 
@@ -372,6 +376,8 @@ class _Writer:
             yield from self._slots.texts
 
 
+SHUTTING = frozenset({(Attribute.LOCK, "locked"), (Attribute.OPENING, "closed")})
+"""What lets nobody in, and may be done to everything at once."""
 _WORDED = frozenset({Attribute.LOCATION, "battery"})
 """What has no list of words, though it is asked about with two: home and away, low and normal."""
 _MOST_OPTIONS, _MOST_ASKED = 40, 12

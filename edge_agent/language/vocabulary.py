@@ -40,6 +40,9 @@ class Spoken:
     words: tuple[str, ...]
     """Folded words of its phrase, for the search."""
     question_only: bool = False
+    secured: bool = False
+    """Several that keep somebody in or out: all that may be done to them together is to lock and
+    to shut them, though it is a question only otherwise."""
     plural: bool = False
     """Written in the plural: "which lights are on"."""
     everywhere: tuple[str, ...] = ()
@@ -322,9 +325,10 @@ class Vocabulary:
             for _, plural in _nouns(kind, said):
                 phrase = f"all {plural}"
                 if len(free) < len(entities):
-                    # Nothing can be done to all locks at once; whether all are locked can be asked.
+                    # Nothing opens all locks at once.
                     target = Target(phrase, tuple(e.id for e in entities), collective=True)
-                    yield Spoken(target, tuple(phrase.split()), question_only=True)
+                    words = tuple(phrase.split())
+                    yield Spoken(target, words, question_only=True, secured=True)
                 if free:
                     target = Target(phrase, tuple(e.id for e in free), collective=True)
                     yield Spoken(target, tuple(phrase.split()))
@@ -342,10 +346,17 @@ class Vocabulary:
 
 def _merged(first: Spoken, second: Spoken) -> Spoken:
     """One target for two of one phrase: "the door" is a car's door and a house's lock."""
-    if first.target.collective or second.target.collective:
+    if (first.target.collective or second.target.collective) and not (
+        first.secured and second.secured
+    ):
         return first
     entities = dict.fromkeys((*first.target.entities, *second.target.entities))
-    return replace(first, target=replace(first.target, entities=tuple(entities)))
+    everywhere = dict.fromkeys((*first.everywhere, *second.everywhere))
+    return replace(
+        first,
+        target=replace(first.target, entities=tuple(entities)),
+        everywhere=tuple(everywhere),
+    )
 
 
 def _class_target(prefix: str, one: ThingClass, members: Sequence[Entity]) -> Spoken:
@@ -395,7 +406,8 @@ def _kind_targets(
         if not (free and (decided or anywhere)):
             # Questions about several locks are harmless.
             target = Target(prefix + plural, ids, collective=True)
-            yield Spoken(target, tuple(plural.split()), question_only=True, plural=True)
+            words = tuple(plural.split())
+            yield Spoken(target, words, question_only=True, secured=not free, plural=True)
 
 
 def _nouns(kind: Kind, said: set[str]) -> Sequence[tuple[str, str]]:

@@ -118,7 +118,8 @@ class Clauses:
         """A phrasing that names no device: its kind, here or in a room that it says."""
         random = self._scene.random
         spoken_of = self._scene.referrer.spoken_of(phrasing.text, able)
-        able, named = spoken_of or able, bool(phrasing.named or spoken_of)
+        able = spoken_of or able
+        named = bool(phrasing.named or spoken_of) and not phrasing.several
         entity = random.choice(able)
         # "My back is cold" means the speaker's seat, and the driver's where nobody said who speaks.
         unclear = named and len(able) > 1
@@ -128,7 +129,9 @@ class Clauses:
         if unclear and any(one is not entity and one.area == entity.area for one in able):
             raise Miss  # nobody could tell which of them is meant
         text, wanted = self.valued(phrasing.text, phrasing, entity)
-        pointed = self._pointer.point(text, [entity], named=named, here=unclear)
+        pointed = self._pointer.point(
+            text, [entity], named=named, here=unclear, several=phrasing.several
+        )
         reference = replace(pointed.reference, how="implied")
         return Clause(pointed.text, (reference,), _attribute(phrasing), wanted, phrasing)
 

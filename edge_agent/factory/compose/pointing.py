@@ -15,6 +15,7 @@ from edge_agent.factory.compose.fitting import NAMED_ONLY, SHADES
 from edge_agent.factory.compose.scene import Scene
 from edge_agent.factory.sentences.bank import Phrasing
 from edge_agent.factory.sentences.refer import Apart, Reference, kind_phrases
+from edge_agent.language.grammar import SHUTTING
 from edge_agent.language.wording import kind_words
 
 _SEVERAL = frozenset({Kind.LIGHT, Kind.WINDOW, Kind.MIRROR, *SHADES})
@@ -86,7 +87,7 @@ class Pointer:
             there = [other for other in scene.of(kind) if other.area in on]
             every = self._every(len(there))
             return refer.to_place(kind, there, floor, plural=True, every=every)
-        return self._all(kind, plain=plain)
+        return self._all(kind, plain=plain, shut=phrasing.do in SHUTTING)
 
     def _every(self, count: int) -> str | None:
         """How all of some things are called, "each of the {kinds}"; None if by the noun alone."""
@@ -134,10 +135,13 @@ class Pointer:
             return replace(whole, text=f"{whole.text} {words}", apart=Apart(whole.text, words))
         return whole
 
-    def _all(self, kind: Kind, *, plain: bool) -> Reference:
-        """Write "all the lights", with an exception now and then."""
+    def _all(self, kind: Kind, *, plain: bool, shut: bool) -> Reference:
+        """Write "all the lights", with an exception now and then.
+
+        What secures the house is among them only where it is locked or shut.
+        """
         scene, random, refer = self._scene, self._scene.random, self._scene.referrer
-        free = [other for other in scene.of(kind) if not other.security]
+        free = [other for other in scene.of(kind) if shut or not other.security]
         if len(free) < 2:
             raise Miss
         placed = random.random() < 0.5
@@ -170,6 +174,7 @@ class Pointer:
         asked: Capability | None = None,
         named: bool = False,
         here: bool = False,
+        several: bool = False,
     ) -> Pointed:
         """A sentence about one of some things, by its target or by where it is.
 
@@ -179,11 +184,12 @@ class Pointer:
             asked: What is asked of it; None in a command.
             named: Whether the thing is written by its name, though the sentence has none.
             here: Whether it must be where the speaker is, unless the sentence says where.
+            several: Whether a sentence that has no target means all of a kind.
         """
         entity = self._scene.random.choice(able)
         target = next((one for one in _places(text) if one.startswith("target")), None)
         if target is None:
-            return self._implied(text, entity, asked, named=named, here=here)
+            return self._implied(text, entity, asked, named=named, here=here, several=several)
         area = self._scene.area_of(entity)
         refer = self._scene.referrer
         one = target == "target:one" or area is None or not is_counted(entity)
@@ -195,7 +201,14 @@ class Pointer:
         return Pointed(self.place(put(text, reference)), reference)
 
     def _implied(
-        self, text: str, entity: Entity, asked: Capability | None, *, named: bool, here: bool
+        self,
+        text: str,
+        entity: Entity,
+        asked: Capability | None,
+        *,
+        named: bool,
+        here: bool,
+        several: bool,
     ) -> Pointed:
         """A sentence that names no thing, only a place or none: its kind is meant."""
         scene, random, refer = self._scene, self._scene.random, self._scene.referrer
@@ -219,11 +232,13 @@ class Pointer:
         if named or entity.kind in NAMED_ONLY:
             names = tuple(fold(name) for name in entity.names)
             return Pointed(text, Reference(text, (entity.id,), names, how="implied"))
-        plural = entity.kind in _SEVERAL
+        plural = several or entity.kind in _SEVERAL
         phrases = kind_phrases(prefix, entity.kind, plural=plural)
         if of_room and prefix:
             phrases = (prefix.strip(), *phrases)
-        ids = tuple(one.id for one in scene.of(entity.kind, there))
+        ids = tuple(
+            one.id for one in scene.of(entity.kind, None if several and not said else there)
+        )
         return Pointed(text, Reference(text, ids, phrases, plural, "implied"))
 
     def point_at_several(self, text: str, able: Sequence[Entity]) -> Pointed:

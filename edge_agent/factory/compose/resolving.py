@@ -161,7 +161,11 @@ class Resolver:
             readable: Whether it is asked about, so that what takes no command will do.
         """
         targets = candidates.targets
-        offered = {one.target.phrase: one for one in targets if readable or not one.question_only}
+        offered = {
+            one.target.phrase: one
+            for one in targets
+            if readable or one.secured or not one.question_only
+        }
         wanted = set(reference.entities)
         for phrase in reference.phrases:
             if phrase in offered and wanted & set(offered[phrase].target.entities):

@@ -71,6 +71,7 @@ class _Entry(msgspec.Struct, forbid_unknown_fields=True):
     of: list[str] = []
     named: list[str] = []
     lacks: str | None = None
+    several: bool = False
 
 
 class IfEntry(msgspec.Struct, forbid_unknown_fields=True, frozen=True, rename={"test": "if"}):
@@ -206,6 +207,8 @@ class Phrasing:
     lacks: str | None = None
     """It is said only of a device without this attribute: what has no power of its own is turned
     off by its lowest speed."""
+    several: bool = False
+    """Without naming a thing it means all of them: "lock up" is every lock there is."""
 
     def suits(self, names: Iterable[str]) -> bool:
         """Whether it is said of a device with these names."""
@@ -312,6 +315,7 @@ def _phrasings(entry: _Entry, where: str) -> Sequence[Phrasing]:
                     entry.none,
                     tuple(part.casefold() for part in entry.named),
                     entry.lacks,
+                    entry.several,
                 )
             )
     return found_phrasings

@@ -240,9 +240,9 @@ class Referrer:
         return Reference(f"{text} {words}", ids, phrases, True, "all", apart=apart)
 
     def to_all(self, kind: Kind, members: Sequence[Entity], forms: Sequence[str]) -> Reference:
-        """Write "all the lights"; never anything that secures the house."""
+        """Write "all the lights"."""
         text = self._count(self._random.choice(forms), kind, "")
-        ids = tuple(entity.id for entity in members if not entity.security)
+        ids = tuple(entity.id for entity in members)
         phrases = tuple(f"all {phrase}" for phrase in kind_phrases("", kind, plural=True))
         return Reference(text, ids, phrases, True, "all")
 

@@ -158,6 +158,8 @@ def test_all_and_everything_never_mean_what_secures_the_house(home: Registry) ->
             continue
         for spoken in case.candidates.targets:
             target = spoken.target
+            if spoken.question_only:
+                continue
             if target.collective and re.search(rf"\b{target.phrase}\b", case.output):
                 every = target.phrase.startswith(("all ", "everything"))
                 seen += every

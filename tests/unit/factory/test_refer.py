@@ -73,12 +73,8 @@ def test_what_another_thing_is_called_as_well_is_told_by_its_room(home: Registry
     assert {one.entities for one in here} == {("light.study",)}
 
 
-def test_all_of_a_kind_leaves_out_what_secures_the_house(referrer: Referrer) -> None:
-    members = [
-        Entity("a", "a", Kind.LOCK, ()),
-        Entity("b", "b", Kind.LOCK, (), security=True),
-        Entity("c", "c", Kind.LOCK, ()),
-    ]
+def test_all_of_a_kind_are_those_that_it_is_given(referrer: Referrer) -> None:
+    members = [Entity("a", "a", Kind.LOCK, ()), Entity("c", "c", Kind.LOCK, ())]
     whole = referrer.to_all(Kind.LOCK, members, ["every {kind}", "all {kinds}"])
     assert whole.entities == ("a", "c")
     assert whole.phrases[0] == "all locks"

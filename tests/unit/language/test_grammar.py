@@ -172,6 +172,16 @@ def test_what_does_not_exist_cannot_be_said(full, text):
     assert say(grammar.commands, words, text) is None
 
 
+@pytest.mark.parametrize("noun", ["locks", "doors", "all locks", "all doors"])
+def test_all_locks_can_be_locked_at_once_and_never_unlocked(home, noun):
+    grammar, words = build(home, "all the locks of the doors", area=home.area_named("hall"))
+    (action,) = say(grammar.commands, words, f"lock {noun}").actions
+    assert action.target.collective
+    assert set(action.target.entities) == {"lock.front", "lock.back"}
+    opened = say(grammar.commands, words, f"unlock {noun}")
+    assert opened is None or not opened.actions[0].target.collective
+
+
 def test_condition_goes_with_every_command_after_it(full):
     grammar, words = full
     plan = say(

@@ -44,6 +44,7 @@ ANSWERS = {
 ASKS = {Origin.COMMAND: dict.fromkeys(Risk, Verdict.CONFIRM)}
 ASKS[Origin.VOICE] = ASKS[Origin.COMMAND]
 UNLOCKED = [("set/lock.front/lock", "unlocked")]
+LOCKS = ["set/lock.back/lock", "set/lock.front/lock"]
 
 
 @pytest.fixture
@@ -131,6 +132,16 @@ def test_locking_never_asks_and_unlocking_by_voice_does(rig):
     assert rig.link.sent == []
     assert voice("yes").status is Status.OK
     assert rig.link.to_devices == UNLOCKED
+
+
+def test_all_doors_are_locked_in_one_sentence_and_unlocked_in_none(make_rig):
+    said = {"lock up": "lock all locks", "open up": "unlock locks"}
+    rig = make_rig(said)
+    voice = Voice(rig)
+    assert voice("lock up").status is Status.OK
+    assert sorted(topic for topic, _ in rig.link.to_devices) == LOCKS
+    assert voice("open up").reason == "ambiguous target"
+    assert len(rig.link.to_devices) == len(LOCKS)
 
 
 def test_unlocking_by_command_acts_at_once(rig):
