@@ -273,6 +273,8 @@ class Area:
     name: str
     floor: str | None = None
     aliases: tuple[str, ...] = ()
+    seat: bool = False
+    """A place in a car: "the windows" are not only its own to who sits there."""
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -212,7 +212,7 @@ class Vss:
         name = clean_name(zone)
         if not name:
             return None
-        area = Area(slug(name), name, aliases=ZONES.get(name, ()))
+        area = Area(slug(name), name, aliases=ZONES.get(name, ()), seat=True)
         self._areas.setdefault(area.id, area)
         return area.id
 

@@ -314,9 +314,16 @@ class Vocabulary:
     def _kinds(self, area: Area | None, said: set[str]) -> Iterable[Spoken]:
         for kind, entities in self._by_kind.items():
             here = [entity for entity in entities if area and entity.area == area.id]
-            for spoken in _kind_targets(
+            near = _kind_targets(
                 "", kind, here or entities, said, decided=bool(here), anywhere=area is None
-            ):
+            )
+            if area is not None and area.seat:
+                every = _kind_targets("", kind, entities, said, decided=False, anywhere=True)
+                near = (
+                    *(one for one in near if not one.plural),
+                    *(one for one in every if one.plural),
+                )
+            for spoken in near:
                 # Who asks which windows are open means the house, unless it is asked of here.
                 wide = here and spoken.plural and said.isdisjoint(_HERE_WORDS)
                 ids = tuple(entity.id for entity in entities) if wide else ()

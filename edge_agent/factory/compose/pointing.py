@@ -16,6 +16,7 @@ from edge_agent.factory.compose.scene import Scene
 from edge_agent.factory.sentences.bank import Phrasing
 from edge_agent.factory.sentences.refer import Apart, Reference, kind_phrases
 from edge_agent.language.grammar import SHUTTING
+from edge_agent.language.likeness import wordly
 from edge_agent.language.wording import kind_words
 
 _SEVERAL = frozenset({Kind.LIGHT, Kind.WINDOW, Kind.MIRROR, *SHADES})
@@ -233,6 +234,10 @@ class Pointer:
             names = tuple(fold(name) for name in entity.names)
             return Pointed(text, Reference(text, (entity.id,), names, how="implied"))
         plural = several or entity.kind in _SEVERAL
+        if there is not None and there.seat and not (said or several):
+            # "It is stuffy" in a car is a wish for one's own window, "the windows" are all.
+            nouns = {plural for _, plural in kind_words(entity.kind)}
+            plural = not nouns.isdisjoint(wordly(text).split())
         phrases = kind_phrases(prefix, entity.kind, plural=plural)
         if of_room and prefix:
             phrases = (prefix.strip(), *phrases)

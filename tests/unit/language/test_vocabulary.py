@@ -4,11 +4,13 @@ from edge_agent.core.command import Target
 from edge_agent.core.entity import ON_OFF, Area, Capability, Entity, Kind
 from edge_agent.core.names import fold
 from edge_agent.core.registry import Changes, Registry
+from edge_agent.devices.vss import Signal, Vss
 from edge_agent.language.likeness import stem
 from edge_agent.language.synonyms import OTHER_WORDS
 from edge_agent.language.vocabulary import NAMES, Spoken, Vocabulary
 
 POWER = Capability("power", ON_OFF)
+SIDES = ("Driver", "Passenger")
 SECURITY = {"lock.front", "lock.back", "cover.garage", "siren.attic"}
 
 
@@ -132,6 +134,20 @@ def test_the_light_is_the_one_where_the_speaker_is(home):
 def test_the_lights_are_all_of_them_where_no_place_is_known(home, phrase, area, collective):
     found = targets(home, f"turn the {phrase} off", area)[phrase].target
     assert found.collective is collective
+
+
+def test_the_windows_are_those_of_the_whole_car_and_the_window_ones_own():
+    paths = [f"Cabin.Door.Row{row}.{side}Side.Window" for row in (1, 2) for side in SIDES]
+    signals = [
+        Signal(f"Vehicle.{path}.Position", "uint8", "actuator", 0, 100, (), "percent")
+        for path in paths
+    ]
+    known = Vss(signals).known()
+    car = Registry().apply(known)
+    found = targets(car, "close the windows", "driver")
+    assert set(found["windows"].target.entities) == {one.id for one in known.upsert}
+    assert found["windows"].target.collective
+    assert len(found["window"].target.entities) == 1
 
 
 def test_several_locks_are_never_one_target_of_a_command(home):
