@@ -38,6 +38,9 @@ _SAME: Final = (
     "right passenger",
     "back rear",
     "mum mom",
+    "fast speed",
+    "far range",
+    "charge charger charging",
     "weather forecast rain raining umbrella snow snowing sunny cloudy storm raincoat wind windy",
 )
 
@@ -175,6 +178,6 @@ COMMON_WORDS: Final = frozenset(
 """Words of sentences that are no misspelt names, and say little where a name has them."""
 
 LITTLE_WORDS: Final = COMMON_WORDS | frozenset(
-    "the a an my our of in on to at by is it i and no not go".split()
+    "the a an my our of in on to at by is am it i and no not go".split()
 )
 """Words that hardly tell one name from another, however rare they are in names."""

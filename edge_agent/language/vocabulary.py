@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 
 from edge_agent.core.classes import CLASS_OF, CLASSES, ThingClass
 from edge_agent.core.command import Target
-from edge_agent.core.entity import Area, Entity, Floor, Group, Kind
+from edge_agent.core.entity import Area, Attribute, Choice, Entity, Floor, Group, Kind
 from edge_agent.core.names import fold
 from edge_agent.core.registry import Registry
 from edge_agent.language.abilities import Abilities
 from edge_agent.language.likeness import Name, NameIndex, stem, wordly
-from edge_agent.language.synonyms import CLASS_WORDS, hints
+from edge_agent.language.synonyms import CLASS_WORDS, LITTLE_WORDS, hints
 from edge_agent.language.wording import kind_words
 
 NAMES = 10
@@ -28,6 +28,7 @@ _MOST_CLASSES = 2
 _HERE_WORDS = frozenset({"here", "room"})
 """Words with which a speaker asks for what is in the same room."""
 
+_CHOSEN = {Attribute.OPTION, Attribute.SOURCE, Attribute.EFFECT, Attribute.PRESET}
 _UNCOUNTED = {Kind.SENSOR, Kind.TRACKER, Kind.BUTTON, Kind.NUMBER, Kind.SELECT, Kind.TEXT}
 """Kinds that are spoken of by name only: "all buttons" is nobody's wish."""
 
@@ -194,12 +195,13 @@ class Vocabulary:
         return self.registry.areas.get(entity.area) if entity.area else None
 
     def _hints(self, named: Spoken) -> Iterable[str]:
-        """Words that are not in a name and make it likely all the same: its kind and its room."""
+        """Words not in a name that make it likely all the same: its kind, room and options."""
         if named.target.collective:
             return
         for entity_id in named.target.entities:
             entity = self.registry.entities[entity_id]
             yield from hints(entity.kind)
+            yield from _option_words(entity)
             for area in map(fold, self._areal(entity_id)):
                 yield from area.split()
 
@@ -420,6 +422,14 @@ def _kind_targets(
 def _nouns(kind: Kind, said: set[str]) -> Sequence[tuple[str, str]]:
     first, *others = kind_words(kind)
     return [first, *(pair for pair in others if stem(pair[0].split()[0]) in said)]
+
+
+def _option_words(entity: Entity) -> Iterable[str]:
+    """The words of what somebody may choose: "switch to bluetooth" is about the source."""
+    for known in entity.capabilities:
+        if known.settable and known.attribute in _CHOSEN and isinstance(known.domain, Choice):
+            for option in known.domain.options:
+                yield from (word for word in fold(option).split() if word not in LITTLE_WORDS)
 
 
 def _words_of(named: Spoken | Area | Floor) -> tuple[str, ...]:

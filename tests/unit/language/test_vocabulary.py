@@ -1,7 +1,7 @@
 import pytest
 
 from edge_agent.core.command import Target
-from edge_agent.core.entity import ON_OFF, Area, Capability, Entity, Kind
+from edge_agent.core.entity import ON_OFF, Area, Capability, Choice, Entity, Kind
 from edge_agent.core.names import fold
 from edge_agent.core.registry import Changes, Registry
 from edge_agent.devices.vss import Signal, Vss
@@ -348,3 +348,13 @@ def test_work_for_a_sentence_is_a_few_looks_at_each_thing():
         looks = 0
         vocabulary.candidates(text, home.area_named("room 3"))
         assert 0 < looks <= most * len(things), (text, looks)
+
+
+def test_what_can_be_chosen_brings_its_thing_to_mind(home):
+    source = Capability("option", Choice(("bluetooth", "radio am")))
+    radio = Entity("select.source", "media source", Kind.SELECT, (source,))
+    known = Vocabulary(home.apply(Changes(upsert=(radio,))))
+    shown = [known.describe(one) for one in known.candidates("switch to bluetooth", None).names]
+    assert "media source, selector" in shown
+    shown = [known.describe(one) for one in known.candidates("am i late", None).names]
+    assert "media source, selector" not in shown
