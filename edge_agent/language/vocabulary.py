@@ -16,6 +16,7 @@ from edge_agent.core.names import fold
 from edge_agent.core.registry import Registry
 from edge_agent.language.abilities import Abilities
 from edge_agent.language.likeness import Name, NameIndex, stem, wordly
+from edge_agent.language.namesakes import named_alike
 from edge_agent.language.synonyms import CLASS_WORDS, LITTLE_WORDS, hints
 from edge_agent.language.wording import kind_words
 
@@ -75,7 +76,7 @@ class Vocabulary:
         for entity in registry.entities.values():
             for name in _names_of(entity):
                 by_name[name].append(entity)
-            if not entity.diagnostic and entity.kind not in _UNCOUNTED:
+            if _is_counted(entity):
                 self._by_kind[entity.kind].append(entity)
         for name, entities in (by_name | self._told_apart(by_name)).items():
             ids = tuple(dict.fromkeys(entity.id for entity in entities))
@@ -87,7 +88,7 @@ class Vocabulary:
                 if one is not None and one.has(entity) and entity not in members[one.noun][-1:]:
                     members[one.noun].append(entity)
         self._classes = [(one, members[one.noun]) for one in CLASSES if members[one.noun]]
-        for group in registry.groups.values():
+        for group in groups_of(registry):
             self._named.extend(self._group(group))
         self._named.extend(registry.areas.values())
         self._named.extend(registry.floors.values())
@@ -351,6 +352,18 @@ class Vocabulary:
         )
         if ids:
             yield Spoken(Target("everything", ids, collective=True), ("everything",))
+
+
+def _is_counted(entity: Entity) -> bool:
+    """Whether such things are spoken of by their kind, too, and in numbers."""
+    return not entity.diagnostic and entity.kind not in _UNCOUNTED
+
+
+def groups_of(registry: Registry) -> Sequence[Group]:
+    """What is spoken of together: the groups of a home, and what is named alike in it."""
+    taken = {fold(name) for one in registry.entities.values() for name in one.names}
+    alike = named_alike(filter(_is_counted, registry.entities.values()))
+    return (*registry.groups.values(), *(one for one in alike if one.name not in taken))
 
 
 def _merged(first: Spoken, second: Spoken) -> Spoken:

@@ -17,6 +17,7 @@ from edge_agent.factory.sentences.bank import Phrasing
 from edge_agent.factory.sentences.refer import Apart, Reference, kind_phrases
 from edge_agent.language.grammar import SHUTTING
 from edge_agent.language.likeness import wordly
+from edge_agent.language.vocabulary import groups_of
 from edge_agent.language.wording import kind_words
 
 _SEVERAL = frozenset({Kind.LIGHT, Kind.WINDOW, Kind.MIRROR, *SHADES})
@@ -27,6 +28,8 @@ _SWITCHED = frozenset({Kind.LIGHT, Kind.SWITCH, Kind.OUTLET})
 _POWER = frozenset({("power", "on"), ("power", "off")})
 """What "everything" can be told, and which kinds bring it to mind."""
 _BARE = ("the {kinds}", "the {kinds}", "{kinds}", "my {kinds}", "our {kinds}")
+_GROUPED = 0.25
+"""How often a thing that has a group is spoken of by that."""
 _PLACE = re.compile(r"\{([^{}]*)\}")
 
 
@@ -44,6 +47,7 @@ class Pointer:
     def __init__(self, scene: Scene) -> None:
         """Points at what is in a scene."""
         self._scene = scene
+        self._groups = groups_of(scene.registry)
 
     def reference(
         self, phrasing: Phrasing, able: Sequence[Entity], *, plain: bool = False
@@ -64,6 +68,15 @@ class Pointer:
         roll = random.random()
         if kind in _SWITCHED and phrasing.do in _POWER and roll < 0.08 and is_counted(entity):
             return self._everything(area)
+        if "target:one" not in phrasing.places and random.random() < _GROUPED:
+            able_ids = {one.id for one in able}
+            groups = [
+                group
+                for group in self._groups
+                if entity.id in group.members and able_ids.issuperset(group.members)
+            ]
+            if groups:
+                return refer.to_group(random.choice(groups))
         by_name = phrasing.named or "target:one" in phrasing.places or not is_counted(entity)
         if by_name or roll < 0.46:
             if many:

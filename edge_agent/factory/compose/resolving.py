@@ -19,7 +19,7 @@ from edge_agent.language.prompt import MOST_CHARACTERS
 from edge_agent.language.vocabulary import Candidates, Vocabulary
 from edge_agent.language.wording import EXCEPT, REFUSAL, SEPARATOR, write_command
 
-_COLLECTIVE = frozenset({"kind", "here", "place", "all", "room", "implied", "plural"})
+_COLLECTIVE = frozenset({"kind", "here", "place", "all", "room", "implied", "plural", "group"})
 """Ways of referring that mean more than the name of one thing."""
 _BARE = 0.45
 """How many sentences are said as they are, with nothing around them and no slip."""

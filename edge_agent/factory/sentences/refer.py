@@ -8,10 +8,11 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from random import Random
 
-from edge_agent.core.entity import Area, Entity, Floor, Kind
+from edge_agent.core.entity import Area, Entity, Floor, Group, Kind
 from edge_agent.core.names import fold
 from edge_agent.core.registry import Registry
 from edge_agent.language.likeness import stem
+from edge_agent.language.namesakes import plural_of
 from edge_agent.language.synonyms import OTHER_WORDS
 from edge_agent.language.wording import kind_words
 
@@ -246,6 +247,18 @@ class Referrer:
         phrases = tuple(f"all {phrase}" for phrase in kind_phrases("", kind, plural=True))
         return Reference(text, ids, phrases, True, "all")
 
+    def to_group(self, group: Group) -> Reference:
+        """Write "the bedside lamps"."""
+        name = fold(self._random.choice(group.names))
+        roll = self._random.random()
+        if name.endswith("s") and roll < 0.25:
+            text = f"{'both' if len(group.members) == 2 else 'all'} {name}"
+        elif name.endswith("s") and roll < 0.4:
+            text = f"{'both' if len(group.members) == 2 else 'all'} the {name}"
+        else:
+            text = self._articled(name)
+        return Reference(text, group.members, (name,), name.endswith("s"), "group")
+
     def but(self, whole: Reference, other: Reference, forms: Sequence[str]) -> Reference:
         """Write "... except the desk lamp"."""
         text = self._random.choice(forms).replace("{other}", other.text)
@@ -330,7 +343,7 @@ class Referrer:
         roll = self._random.random()
         if others and roll < 0.12:
             noun = self._random.choice(others)
-            return _plural(noun) if plural else noun
+            return plural_of(noun) if plural else noun
         return nouns[0] if roll < 0.85 else self._random.choice(nouns)
 
     def _nouns_for(self, kind: Kind) -> tuple[Sequence[tuple[str, str]], Sequence[str]]:
@@ -438,9 +451,3 @@ def kind_phrases(prefix: str, kind: Kind, *, plural: bool) -> tuple[str, ...]:
 
 def _shares(one: str, other: str) -> bool:
     return not set(map(stem, one.split())).isdisjoint(map(stem, other.split()))
-
-
-def _plural(noun: str) -> str:
-    if noun.endswith("s"):
-        return noun
-    return noun + ("es" if noun.endswith(("ch", "sh", "x")) else "s")
