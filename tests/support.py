@@ -294,7 +294,11 @@ class Rig:
         return heard[-1].body if heard else {}
 
     def sent(self, device: str | None = None) -> list[tuple[str, str]]:
-        """Topics and payloads of all commands that reached devices, or one device."""
+        """Topics and payloads of all commands that reached devices, or one device, by now.
+
+        A response may be here before a message that went out ahead of it is at its device.
+        """
+        self.world.settle(1.0)
         return [
             (seen.topic, seen.payload)
             for seen in list(self.world.log)
