@@ -28,8 +28,8 @@ from edge_agent.core.command import (
 from edge_agent.core.entity import Attribute, Value
 from edge_agent.errors import ModelError
 from edge_agent.language.abilities import Abilities, Ability, Members
+from edge_agent.language.spoken import Spoken
 from edge_agent.language.times import Time
-from edge_agent.language.vocabulary import Spoken
 from edge_agent.language.wording import (
     EXCEPT,
     REFUSAL,

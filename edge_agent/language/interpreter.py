@@ -23,8 +23,9 @@ from edge_agent.language.guards import (
 from edge_agent.language.mentions import Mentions
 from edge_agent.language.numbers import numbers_in
 from edge_agent.language.prompt import MOST_CHARACTERS, Context, Mark, Piece, PromptFormat
+from edge_agent.language.spoken import Spoken
 from edge_agent.language.times import times_in, untimed
-from edge_agent.language.vocabulary import Candidates, Spoken, Vocabulary
+from edge_agent.language.vocabulary import Candidates, Vocabulary
 
 _MOST_TOKENS = 112
 _WIDTH = 4

@@ -22,8 +22,8 @@ from edge_agent.language.corrections import (
 )
 from edge_agent.language.likeness import stem, wordly
 from edge_agent.language.numbers import numbers_at, numbers_in
+from edge_agent.language.spoken import Spoken
 from edge_agent.language.synonyms import LITTLE_WORDS
-from edge_agent.language.vocabulary import Spoken
 from edge_agent.language.wording import EXCEPT, kind_words
 
 _VERBS = frozenset({"switch", "lock", "light", "back"})

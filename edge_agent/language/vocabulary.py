@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
-from edge_agent.core.classes import CLASS_OF, CLASSES, ThingClass
+from edge_agent.core.classes import CLASS_OF, CLASSES
 from edge_agent.core.command import Target
 from edge_agent.core.entity import Area, Attribute, Choice, Entity, Floor, Group, Kind
 from edge_agent.core.names import fold
@@ -17,6 +17,14 @@ from edge_agent.core.registry import Registry
 from edge_agent.language.abilities import Abilities
 from edge_agent.language.likeness import Name, NameIndex, stem, wordly
 from edge_agent.language.namesakes import named_alike
+from edge_agent.language.spoken import (
+    Spoken,
+    class_target,
+    kind_targets,
+    merged,
+    names_of,
+    nouns_said,
+)
 from edge_agent.language.synonyms import CLASS_WORDS, LITTLE_WORDS, hints
 from edge_agent.language.wording import kind_words
 
@@ -32,25 +40,6 @@ _HERE_WORDS = frozenset({"here", "room"})
 _CHOSEN = {Attribute.OPTION, Attribute.SOURCE, Attribute.EFFECT, Attribute.PRESET}
 _UNCOUNTED = {Kind.SENSOR, Kind.TRACKER, Kind.BUTTON, Kind.NUMBER, Kind.SELECT, Kind.TEXT}
 """Kinds that are spoken of by name only: "all buttons" is nobody's wish."""
-
-
-@dataclass(frozen=True, slots=True)
-class Spoken:
-    """A target with what may be done with it."""
-
-    target: Target
-    words: tuple[str, ...]
-    """Folded words of its phrase, for the search."""
-    question_only: bool = False
-    secured: bool = False
-    """Several that keep somebody in or out: all that may be done to them together is to lock and
-    to shut them, though it is a question only otherwise."""
-    plural: bool = False
-    """Written in the plural: "which lights are on"."""
-    everywhere: tuple[str, ...] = ()
-    """What "which lights are on" is about, where `target` is only what is near the speaker."""
-    of: ThingClass | None = None
-    """The class whose members it stands for; those can be asked about and nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +63,7 @@ class Vocabulary:
         self._by_kind: dict[Kind, list[Entity]] = defaultdict(list)
         by_name: dict[str, list[Entity]] = defaultdict(list)
         for entity in registry.entities.values():
-            for name in _names_of(entity):
+            for name in names_of(entity):
                 by_name[name].append(entity)
             if _is_counted(entity):
                 self._by_kind[entity.kind].append(entity)
@@ -147,7 +136,7 @@ class Vocabulary:
             known = found.setdefault(key, spoken)
             # Whoever is called "Thermostat" is meant by it, whatever else is one.
             if known is not spoken and known not in named:
-                found[key] = _merged(known, spoken)
+                found[key] = merged(known, spoken)
         # Who says "the back door" does not mean any door.
         full = [phrase for one in named if (phrase := f" {one.target.phrase} ") in wordly(text)]
         targets = tuple(
@@ -253,8 +242,8 @@ class Vocabulary:
             for place in places:
                 areas = self._areas_in(place)
                 if there := [member for member in members if member.area in areas]:
-                    spoken += [_class_target(f"{fold(name)} ", one, there) for name in place.names]
-            found.append([*spoken, _class_target("", one, members)])
+                    spoken += [class_target(f"{fold(name)} ", one, there) for name in place.names]
+            found.append([*spoken, class_target("", one, members)])
         return found
 
     def _areas_in(self, place: Area | Floor) -> set[str]:
@@ -273,7 +262,7 @@ class Vocabulary:
             members = [entity for entity in entities if entity.area == area.id]
             if members:
                 for name in area.names:
-                    yield from _kind_targets(f"{fold(name)} ", kind, members, said)
+                    yield from kind_targets(f"{fold(name)} ", kind, members, said)
         lights = [entity.id for entity in self._by_kind[Kind.LIGHT] if entity.area == area.id]
         for name in area.names:
             phrase = fold(name)
@@ -300,7 +289,7 @@ class Vocabulary:
             members = [entity for entity in entities if entity.area in areas]
             if members:
                 for name in floor.names:
-                    yield from _kind_targets(f"{fold(name)} ", kind, members, said)
+                    yield from kind_targets(f"{fold(name)} ", kind, members, said)
         for name in floor.names:
             yield self._everything(fold(name), areas)
 
@@ -317,11 +306,11 @@ class Vocabulary:
     def _kinds(self, area: Area | None, said: set[str]) -> Iterable[Spoken]:
         for kind, entities in self._by_kind.items():
             here = [entity for entity in entities if area and entity.area == area.id]
-            near = _kind_targets(
+            near = kind_targets(
                 "", kind, here or entities, said, decided=bool(here), anywhere=area is None
             )
             if area is not None and area.seat:
-                every = _kind_targets("", kind, entities, said, decided=False, anywhere=True)
+                every = kind_targets("", kind, entities, said, decided=False, anywhere=True)
                 near = (
                     *(one for one in near if not one.plural),
                     *(one for one in every if one.plural),
@@ -332,7 +321,7 @@ class Vocabulary:
                 ids = tuple(entity.id for entity in entities) if wide else ()
                 yield replace(spoken, everywhere=ids)
             free = [entity for entity in entities if not entity.security]
-            for _, plural in _nouns(kind, said):
+            for _, plural in nouns_said(kind, said):
                 phrase = f"all {plural}"
                 if len(free) < len(entities):
                     # Nothing opens all locks at once.
@@ -364,77 +353,6 @@ def groups_of(registry: Registry) -> Sequence[Group]:
     taken = {fold(name) for one in registry.entities.values() for name in one.names}
     alike = named_alike(filter(_is_counted, registry.entities.values()))
     return (*registry.groups.values(), *(one for one in alike if one.name not in taken))
-
-
-def _merged(first: Spoken, second: Spoken) -> Spoken:
-    """One target for two of one phrase: "the door" is a car's door and a house's lock."""
-    if (first.target.collective or second.target.collective) and not (
-        first.secured and second.secured
-    ):
-        return first
-    entities = dict.fromkeys((*first.target.entities, *second.target.entities))
-    everywhere = dict.fromkeys((*first.everywhere, *second.everywhere))
-    return replace(
-        first,
-        target=replace(first.target, entities=tuple(entities)),
-        everywhere=tuple(everywhere),
-    )
-
-
-def _class_target(prefix: str, one: ThingClass, members: Sequence[Entity]) -> Spoken:
-    phrase = f"{prefix}{one.noun}"
-    target = Target(phrase, tuple(member.id for member in members), collective=True)
-    return Spoken(target, tuple(phrase.split()), question_only=True, plural=True, of=one)
-
-
-def _names_of(entity: Entity) -> Iterable[str]:
-    for name in entity.names:
-        yield fold(name)
-        # People lock "the front door", whatever its "front door lock" is called.
-        if entity.kind is Kind.LOCK and fold(name).endswith(" lock"):
-            yield fold(name).removesuffix(" lock")
-
-
-def _kind_targets(
-    prefix: str,
-    kind: Kind,
-    members: Sequence[Entity],
-    said: set[str],
-    *,
-    decided: bool = True,
-    anywhere: bool = False,
-) -> Iterable[Spoken]:
-    """The targets for things of a kind: one of them, several of them.
-
-    Args:
-        prefix: The place as it is said.
-        kind: Of the things.
-        members: The things.
-        said: Stems of the sentence.
-        decided: Whether the place decides which of them are meant.
-        anywhere: Whether nothing says where the speaker is: "the lights" are all of them then.
-    """
-    ids = tuple(entity.id for entity in members)
-    # A place decides among several lights, never among several locks.
-    free = not any(entity.security for entity in members)
-    for singular, plural in _nouns(kind, said):
-        if prefix and singular.startswith(prefix.strip()):
-            continue  # nobody says "the garage garage door"
-        phrases = {prefix + singular: False, prefix + plural: True}
-        for phrase, is_plural in phrases.items():
-            collective = free and (decided or (is_plural and anywhere))
-            target = Target(phrase, ids, collective=collective)
-            yield Spoken(target, tuple(phrase.split()), plural=is_plural)
-        if not (free and (decided or anywhere)):
-            # Questions about several locks are harmless.
-            target = Target(prefix + plural, ids, collective=True)
-            words = tuple(plural.split())
-            yield Spoken(target, words, question_only=True, secured=not free, plural=True)
-
-
-def _nouns(kind: Kind, said: set[str]) -> Sequence[tuple[str, str]]:
-    first, *others = kind_words(kind)
-    return [first, *(pair for pair in others if stem(pair[0].split()[0]) in said)]
 
 
 def _option_words(entity: Entity) -> Iterable[str]:

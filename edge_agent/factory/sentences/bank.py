@@ -205,8 +205,8 @@ class Phrasing:
     """Beginnings of words: it is said only of a device with one of them in its name. A car has
     seats that heat and seats that massage, and `my back is cold` means the first."""
     lacks: str | None = None
-    """It is said only of a device without this attribute: what has no power of its own is turned
-    off by its lowest speed."""
+    """It is said only of a device without this attribute: a radio that cannot be switched off is
+    stopped by "turn it off"."""
     several: bool = False
     """Without naming a thing it means all of them: "lock up" is every lock there is."""
 

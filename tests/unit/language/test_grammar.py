@@ -34,8 +34,9 @@ from edge_agent.errors import ModelError
 from edge_agent.language.abilities import Abilities
 from edge_agent.language.grammar import MOST_ACTIONS, Slots, compile_grammar, meaning
 from edge_agent.language.guards import UNTIMED, unheeded
+from edge_agent.language.spoken import Spoken
 from edge_agent.language.times import times_in
-from edge_agent.language.vocabulary import Spoken, Vocabulary
+from edge_agent.language.vocabulary import Vocabulary
 from edge_agent.language.wording import VALUE_FORMS
 from edge_agent.models import find_model
 from edge_agent.slm.gguf import open_gguf

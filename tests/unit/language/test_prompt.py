@@ -11,7 +11,8 @@ from edge_agent.core.registry import Changes, Registry
 from edge_agent.errors import ModelError
 from edge_agent.language.interpreter import Before, Calibration, Interpreter
 from edge_agent.language.prompt import CANDIDATES, EXAMPLES, Context, Mark, prompt_format
-from edge_agent.language.vocabulary import NAMES, Spoken, Vocabulary
+from edge_agent.language.spoken import Spoken
+from edge_agent.language.vocabulary import NAMES, Vocabulary
 
 CALIBRATION = Calibration(5.0, 1.0, dict.fromkeys(Risk, 0.5), 0.2)
 MARKS = " ".join(Mark)

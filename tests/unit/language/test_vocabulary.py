@@ -6,8 +6,9 @@ from edge_agent.core.names import fold
 from edge_agent.core.registry import Changes, Registry
 from edge_agent.devices.vss import Signal, Vss
 from edge_agent.language.likeness import stem
+from edge_agent.language.spoken import Spoken
 from edge_agent.language.synonyms import OTHER_WORDS
-from edge_agent.language.vocabulary import NAMES, Spoken, Vocabulary
+from edge_agent.language.vocabulary import NAMES, Vocabulary
 
 POWER = Capability("power", ON_OFF)
 SIDES = ("Driver", "Passenger")
