@@ -44,7 +44,7 @@ from edge_agent.factory.workshop import (
     write_bytes,
     write_json,
 )
-from edge_agent.language.interpreter import Calibration
+from edge_agent.language.confidence import Calibration
 from edge_agent.language.prompt import CANDIDATES
 from edge_agent.models import calibration_json, read_calibration
 from edge_agent.slm.gguf import open_gguf

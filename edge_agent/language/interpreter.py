@@ -4,14 +4,15 @@ Knows the model only as something that scores token paths, and the home only as 
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from edge_agent.core.command import Meaning, Plan, Query, Refusal, Target
 from edge_agent.core.entity import Area, Risk
 from edge_agent.core.names import fold
 from edge_agent.core.registry import Registry
+from edge_agent.language.confidence import MOST_MARGIN, Calibration, Evidence
 from edge_agent.language.grammar import Grammar, Node, Slots, compile_grammar, meaning
 from edge_agent.language.guards import (
     is_conditional,
@@ -30,8 +31,6 @@ from edge_agent.language.vocabulary import Candidates, Vocabulary
 _MOST_TOKENS = 112
 _WIDTH = 4
 _LONGEST_TEXT = 5  # words of a list item
-MOST_MARGIN = 8.0
-"""Nats from which on it says nothing more that another meaning is less likely."""
 
 
 class Path(Protocol):
@@ -90,48 +89,6 @@ class LanguageModel(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
-    """What the raw log-probabilities of the paths say for the meaning of the best one, in nats."""
-
-    score: float
-    """How likely it is."""
-    margin: float = MOST_MARGIN
-    """By how much it is likelier than the next meaning, as far as that counts."""
-    lead: float = MOST_MARGIN
-    """By how much it is likelier than that nothing is meant, as far as that counts."""
-
-
-@dataclass(frozen=True, slots=True)
-class Calibration:
-    """Turns the evidence of one model with one prompt into confidences, and says what is enough.
-
-    The confidence of a reading is `sigmoid(bias + weight * evidence.score + margin *
-    evidence.margin)`. Which of two lamps is meant may be doubtful where it is beyond doubt that
-    one is, and the other way round: so a command needs both, confidence and lead.
-    """
-
-    bias: float
-    weight: float
-    act: Mapping[Risk, float]
-    """Confidence from which a command of this risk class is carried out; below, it is asked."""
-    ask: float
-    """Confidence below which a reading is not even worth a question."""
-    margin: float = 0.0
-    lead: Mapping[Risk, float] = field(default_factory=lambda: dict.fromkeys(Risk, 0.0))
-    """Lead from which a command of this risk class is carried out; below, it is asked."""
-
-    def confidence(self, evidence: Evidence) -> float:
-        """How likely a reading with this evidence is right, 0 to 1."""
-        odds = self.bias + self.weight * evidence.score + self.margin * evidence.margin
-        return 1 / (1 + math.exp(-max(-30.0, min(30.0, odds))))
-
-    def suffices(self, evidence: Evidence, risk: Risk) -> bool:
-        """Whether a command of a risk class is carried out on this evidence, unasked."""
-        sure = self.confidence(evidence) >= self.act[risk]
-        return sure and evidence.lead >= self.lead[risk]
-
-
-@dataclass(frozen=True, slots=True)
 class Before:
     """What a conversation did last, for sentences that refer to it."""
 
@@ -146,6 +103,10 @@ def before_of(plan: Plan, said: str) -> Before:
     return Before(said, tuple(Spoken(one, tuple(one.phrase.split())) for one in targets))
 
 
+_UNASKED = Evidence(0.0)
+"""Of a reading that no model was asked for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What a sentence was taken to mean."""
@@ -153,7 +114,7 @@ class Reading:
     meaning: Meaning
     confidence: float
     """0 to 1."""
-    evidence: Evidence = Evidence(0.0)
+    evidence: Evidence = _UNASKED
     """What the confidence comes of."""
     said: str = ""
     """The meaning in the output language, for logs and events."""

@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from edge_agent.core.entity import Risk
 from edge_agent.errors import ModelError
-from edge_agent.language.interpreter import Calibration
+from edge_agent.language.confidence import Calibration
 from edge_agent.language.prompt import EXAMPLES
 from edge_agent.models.usage import PROMPT, Usage, read_usage
 

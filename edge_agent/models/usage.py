@@ -12,8 +12,8 @@ import msgspec
 
 from edge_agent.core.entity import Risk
 from edge_agent.errors import ModelError
+from edge_agent.language.confidence import MOST_MARGIN, Calibration
 from edge_agent.language.grammar import VERSION
-from edge_agent.language.interpreter import MOST_MARGIN, Calibration
 from edge_agent.language.prompt import Mark, PromptFormat, prompt_format
 
 PREFIX = "edge_agent."

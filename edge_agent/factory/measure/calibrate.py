@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from edge_agent.core.entity import Risk
 from edge_agent.errors import FactoryError
 from edge_agent.factory.measure.judge import Judged, Sort, Verdict, verdict
-from edge_agent.language.interpreter import MOST_MARGIN, Calibration, Evidence
+from edge_agent.language.confidence import MOST_MARGIN, Calibration, Evidence
 
 Floats = NDArray[np.float64]
 

@@ -15,9 +15,10 @@ from edge_agent.factory.measure.intents_home import Home
 from edge_agent.factory.measure.judge import Judged, Sort, judge, same, verdict
 from edge_agent.factory.measure.reader import Reader
 from edge_agent.factory.measure.report import Report, grouped, percent, share, verdicts
+from edge_agent.language.confidence import Calibration, Evidence
 from edge_agent.language.grammar import Node
 from edge_agent.language.guards import is_stop
-from edge_agent.language.interpreter import Calibration, Evidence, Interpreter
+from edge_agent.language.interpreter import Interpreter
 from edge_agent.language.vocabulary import Vocabulary
 
 

@@ -24,16 +24,10 @@ from edge_agent.core.command import (
 )
 from edge_agent.core.entity import Range, Risk
 from edge_agent.core.registry import Registry
+from edge_agent.language.confidence import Calibration, Evidence
 from edge_agent.language.dialogue import ambiguous
 from edge_agent.language.grammar import Node, meaning
-from edge_agent.language.interpreter import (
-    Calibration,
-    Evidence,
-    Interpreter,
-    Sentence,
-    doubt_of,
-    risk_of,
-)
+from edge_agent.language.interpreter import Interpreter, Sentence, doubt_of, risk_of
 
 _Test: TypeAlias = tuple[frozenset[str], str, str, str | float]
 _Deed: TypeAlias = tuple[Wanted, _Test | None, Schedule | None]

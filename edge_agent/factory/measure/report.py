@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from edge_agent.core.entity import Risk
 from edge_agent.factory.measure.calibrate import Share, calibration_error, reliability
 from edge_agent.factory.measure.judge import Judged, Sort, Verdict, verdict
-from edge_agent.language.interpreter import Calibration
+from edge_agent.language.confidence import Calibration
 
 Report: TypeAlias = dict[str, Any]
 GROUPS = ("devices", "world", "what", "style", "how", "commands")

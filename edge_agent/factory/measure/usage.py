@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from edge_agent.core.entity import Risk
-from edge_agent.language.interpreter import Calibration
+from edge_agent.language.confidence import Calibration
 from edge_agent.language.prompt import EXAMPLES
 from edge_agent.models import Usage, read_usage
 

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from edge_agent.errors import EdgeAgentError, FactoryError
 from edge_agent.factory.examples.vocabulary import TokenVocabulary
 from edge_agent.factory.network.quantise import encode_q4_0, encode_q8_0
+from edge_agent.language.confidence import Calibration
 from edge_agent.language.grammar import VERSION
-from edge_agent.language.interpreter import Calibration
 from edge_agent.language.prompt import CANDIDATES, prompt_format
 from edge_agent.models import (
     CALIBRATION,

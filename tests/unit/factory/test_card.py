@@ -11,7 +11,7 @@ from edge_agent.factory.measure.judge import Judged, Sort
 from edge_agent.factory.measure.plots import draw
 from edge_agent.factory.measure.report import summarise
 from edge_agent.factory.network.export import Label, export_model
-from edge_agent.language.interpreter import Calibration, Evidence
+from edge_agent.language.confidence import Calibration, Evidence
 from edge_agent.slm.llama import LlamaConfig
 from edge_agent.slm.tokenizer import byte_letters
 

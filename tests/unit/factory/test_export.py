@@ -15,8 +15,8 @@ from edge_agent.core.registry import Registry
 from edge_agent.errors import FactoryError, ModelError
 from edge_agent.factory.examples.vocabulary import CONTROLS, TokenVocabulary
 from edge_agent.factory.network.export import Label, export_model, main
+from edge_agent.language.confidence import Calibration
 from edge_agent.language.grammar import VERSION
-from edge_agent.language.interpreter import Calibration
 from edge_agent.language.prompt import CANDIDATES
 from edge_agent.language.vocabulary import Vocabulary
 from edge_agent.models import SUMS, calibration_json, find_model, read_usage

@@ -11,7 +11,8 @@ from edge_agent.factory.measure.intents import Examiner, summarise_intents, text
 from edge_agent.factory.measure.intents_expect import Spoken, expect, sentences
 from edge_agent.factory.measure.intents_home import build_home, read_fixtures
 from edge_agent.factory.measure.judge import Judged
-from edge_agent.language.interpreter import Calibration, Interpreter
+from edge_agent.language.confidence import Calibration
+from edge_agent.language.interpreter import Interpreter
 from edge_agent.language.prompt import EXAMPLES
 
 CALIBRATION = Calibration(5.0, 1.0, dict.fromkeys(Risk, 0.5), 0.2)

@@ -10,13 +10,8 @@ from hypothesis import strategies as st
 from edge_agent.core.command import Plan, Query, Refusal
 from edge_agent.core.entity import Risk
 from edge_agent.core.registry import Changes, Registry
-from edge_agent.language.interpreter import (
-    MOST_MARGIN,
-    Calibration,
-    Evidence,
-    Interpreter,
-    risk_of,
-)
+from edge_agent.language.confidence import MOST_MARGIN, Calibration, Evidence
+from edge_agent.language.interpreter import Interpreter, risk_of
 from edge_agent.language.prompt import EXAMPLES, MOST_CHARACTERS, Context
 from edge_agent.language.vocabulary import Vocabulary
 

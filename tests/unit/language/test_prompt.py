@@ -9,7 +9,8 @@ from edge_agent.core.entity import ON_OFF, Area, Capability, Entity, Kind, Risk
 from edge_agent.core.names import MAX_NAME
 from edge_agent.core.registry import Changes, Registry
 from edge_agent.errors import ModelError
-from edge_agent.language.interpreter import Before, Calibration, Interpreter
+from edge_agent.language.confidence import Calibration
+from edge_agent.language.interpreter import Before, Interpreter
 from edge_agent.language.prompt import CANDIDATES, EXAMPLES, Context, Mark, prompt_format
 from edge_agent.language.spoken import Spoken
 from edge_agent.language.vocabulary import NAMES, Vocabulary

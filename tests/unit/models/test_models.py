@@ -6,8 +6,8 @@ import pytest
 
 from edge_agent.core.entity import Risk
 from edge_agent.errors import ModelError
+from edge_agent.language.confidence import Calibration
 from edge_agent.language.grammar import VERSION
-from edge_agent.language.interpreter import Calibration
 from edge_agent.language.prompt import CANDIDATES, EXAMPLES, Mark
 from edge_agent.models import (
     SHIPPED,

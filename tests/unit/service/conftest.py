@@ -18,8 +18,9 @@ from edge_agent.core.registry import Changes, Registry
 from edge_agent.core.state import Availability, Observation
 from edge_agent.devices.adapter import Outgoing
 from edge_agent.errors import DeviceError
+from edge_agent.language.confidence import Calibration
 from edge_agent.language.dialogue import Dialogue
-from edge_agent.language.interpreter import Calibration, Interpreter
+from edge_agent.language.interpreter import Interpreter
 from edge_agent.language.prompt import EXAMPLES
 from edge_agent.mqtt.inbox import Inbox, InboxLimits
 from edge_agent.mqtt.message import Lane, Message, Subscription

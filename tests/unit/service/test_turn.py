@@ -7,8 +7,9 @@ from edge_agent.core.interlock import Control, Requirement, Rule
 from edge_agent.core.policy import Policy, Verdict
 from edge_agent.core.registry import Changes
 from edge_agent.core.state import Availability
+from edge_agent.language.confidence import Calibration
 from edge_agent.language.dialogue import RECALL_TIME
-from edge_agent.language.interpreter import Calibration, Interpreter
+from edge_agent.language.interpreter import Interpreter
 from edge_agent.language.prompt import CANDIDATES, Mark
 from edge_agent.service.executor import Interlocks
 from edge_agent.service.request import Request
