@@ -11,7 +11,7 @@ from edge_agent.core.entity import Attribute, Choice, Entity, Kind
 from edge_agent.core.names import clean_name, fold
 from edge_agent.core.registry import Registry
 from edge_agent.errors import FactoryError
-from edge_agent.factory.sentences.bank import BANK
+from edge_agent.factory.sentences.bank import BANK, Split
 from edge_agent.factory.worlds import (
     Archetypes,
     NameBank,
@@ -22,7 +22,13 @@ from edge_agent.factory.worlds import (
     load_archetypes,
     load_names,
 )
-from edge_agent.factory.worlds.archetypes import announced, edition_of, masked_name
+from edge_agent.factory.worlds.archetypes import (
+    Pool,
+    announced,
+    edition_of,
+    masked_name,
+    options,
+)
 from edge_agent.factory.worlds.names import split_of_name
 from edge_agent.language.vocabulary import Vocabulary
 
@@ -271,3 +277,14 @@ def test_archetypes_with_an_unknown_pool_are_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(FactoryError, match=r"home_more\.yaml.*odd.*\$nothing"):
         load_archetypes(tmp_path)
+
+
+def test_options_of_one_word_are_everybodys_and_others_have_a_split() -> None:
+    words = [chr(97 + number) * 4 for number in range(26)]
+    pool = Pool(of=[*words, *(f"{word} drink" for word in words)], few=52, many=52)
+    seen = {split: set(options(Random(1), pool, split)) for split in Split}
+    for split, found in seen.items():
+        assert set(words) <= found
+        longer = found - set(words)
+        assert {split_of_name(one) for one in longer} == {Split.TRAIN, split}
+    assert len(seen[Split.TRAIN]) < len(seen[Split.TEST])
