@@ -11,7 +11,7 @@ from edge_agent.core.entity import Attribute, Choice, Entity, Kind
 from edge_agent.core.names import clean_name, fold
 from edge_agent.core.registry import Registry
 from edge_agent.errors import FactoryError
-from edge_agent.factory.sentences.bank import BANK, Split
+from edge_agent.factory.sentences.bank import BANK
 from edge_agent.factory.worlds import (
     Archetypes,
     NameBank,
