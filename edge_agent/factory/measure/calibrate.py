@@ -20,7 +20,7 @@ from edge_agent.language.confidence import MOST_MARGIN, Calibration, Evidence
 Floats = NDArray[np.float64]
 
 LIMITS: Mapping[Risk, float] = MappingProxyType(
-    {Risk.COMFORT: 0.005, Risk.CAUTION: 0.001, Risk.SECURITY: 0.0005}
+    {Risk.COMFORT: 0.006, Risk.CAUTION: 0.001, Risk.SECURITY: 0.0005}
 )
 """Share of the sentences that ask for nothing after which something may be done all the same."""
 FLOORS: Mapping[Risk, float] = MappingProxyType(
