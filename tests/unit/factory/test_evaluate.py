@@ -291,13 +291,14 @@ def test_thresholds_keep_false_actions_within_their_limits() -> None:
         meant = Sort.REFUSAL if nothing else Sort.PLAN
         right = not (nothing or other)
         found.append(reading(score - 3 * other, right=right, meant=meant, risk=risk, lead=lead))
-    few = [one for one in found if one.meant is Sort.PLAN or one.evidence.lead < 3]
     idle = [one for one in found if one.meant is Sort.REFUSAL]
+    more = [one for one in idle if one.evidence.lead >= 3]
+    few = [one for one in found if one not in more]
     assert calibrate(few).lead[Risk.COMFORT] < 3
-    fitted = calibrate(few, idle)
+    fitted = calibrate(few, more)
     for risk in (Risk.COMFORT, Risk.SECURITY):
         false = [one for one in idle if one.risk is risk and verdict(one, fitted) is Verdict.ACTED]
-        assert len(false) <= LIMITS[risk] * 2 * len(idle)
+        assert len(false) <= LIMITS[risk] * len(idle)
     assert fitted.ask <= fitted.act[Risk.COMFORT] <= fitted.act[Risk.SECURITY]
     assert 3 < fitted.lead[Risk.COMFORT] <= fitted.lead[Risk.SECURITY] <= 5
 
